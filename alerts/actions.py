@@ -1,0 +1,222 @@
+"""What people do to an alert. Each is one transaction and one compare-and-set; the dashboard calls these.
+
+All take `now` (the database's time) and `by`, a username whose right to act has been checked. All raise `NotFound` for
+an alert that does not exist and `Conflict` for one that is not this user's or not in a state that allows it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from alerts import store
+from alerts.domain import closing_problems, contact_text, first_due
+from alerts.errors import Conflict, Incomplete
+from alerts.settings import command_validity, ladder
+from telecare.db import Connection
+from telecare.errors import NotFound
+from telecare.settings import Settings
+from telecare.vocabulary import Cause, ConfirmedBy, Outcome
+
+# What may be written to the log by hand. The rest of the log's words are written by the steps that they name.
+LOGGED_BY_HAND: Final = frozenset(
+    {"note", "contact-tried", "contact-answered", "assessed", "visit", "emergency-service"}
+)
+TEXT_LIMIT: Final = 4000  # characters of a note
+_ANYONE_MAY: Final = frozenset({"note"})  # anyone may assist; the rest is the owner's
+
+
+async def _refuse(conn: Connection, alert_id: int, by: str) -> Conflict:
+    """Why `by` cannot do that to this alert."""
+    found = await store.owner_and_state(conn, alert_id)
+    if found is None:
+        raise NotFound(f"no alert {alert_id}")
+    owner, state, _, _ = found
+    if state == "closed":
+        why = "this alert is closed"
+    elif owner is None:
+        why = "nobody has claimed this alert yet"
+    elif owner != by:
+        why = f"{owner} has this alert"
+    else:
+        why = f"this alert is {state}"
+    return Conflict(why, claimed_by=owner, state=state)
+
+
+async def _record(
+    conn: Connection, alert_id: int, now: datetime, by: str, what: str, detail: dict[str, Any] | None = None
+) -> None:
+    await store.log(conn, alert_id, now, by, what, detail)
+    await store.publish_change(conn, alert_id, now)
+
+
+async def _announce(conn: Connection, settings: Settings, alert_id: int, text: str, now: datetime) -> None:
+    await store.queue_command(conn, alert_id, text, None, now, now + command_validity(settings))
+    await store.log(conn, alert_id, now, "system", "announced", {"text": text})
+
+
+async def claim(conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> None:
+    """Take an unclaimed alert. Claiming what one already has is no error."""
+    async with conn.transaction():
+        due_at = now + timedelta(seconds=settings.welfare_s)
+        if await store.claim(conn, alert_id, by, now, due_at):
+            await _announce(conn, settings, alert_id, "answered", now)
+            await _record(conn, alert_id, now, by, "claimed")
+            return
+        conflict = await _refuse(conn, alert_id, by)
+        if conflict.claimed_by != by or conflict.state == "closed":
+            raise conflict
+
+
+async def take_over(conn: Connection, settings: Settings, alert_id: int, by: str, reason: str, now: datetime) -> None:
+    """Take an alert from the colleague who has it; the reason is written down.
+
+    Raises:
+        Incomplete: there is no reason.
+    """
+    if not reason.strip():
+        raise Incomplete(["reason: say why you are taking this alert over"])
+    async with conn.transaction():
+        found = await store.owner_and_state(conn, alert_id)
+        previous = found[0] if found else None
+        due_at = now + timedelta(seconds=settings.welfare_s)
+        if previous is None or not await store.take_over(conn, alert_id, by, previous, now, due_at):
+            raise await _refuse(conn, alert_id, by)
+        await _record(conn, alert_id, now, by, "taken-over", {"from": previous, "reason": reason[:TEXT_LIMIT]})
+
+
+async def release(conn: Connection, settings: Settings, alert_id: int, by: str, reason: str, now: datetime) -> None:
+    """Put an alert back into the queue, where it begins to wait anew."""
+    async with conn.transaction():
+        found = await store.owner_and_state(conn, alert_id)
+        if found is None:
+            raise NotFound(f"no alert {alert_id}")
+        due_at = first_due(found[3], now, ladder(settings))
+        if not await store.release(conn, alert_id, by, now, due_at):
+            raise await _refuse(conn, alert_id, by)
+        await _record(conn, alert_id, now, by, "released", {"reason": reason[:TEXT_LIMIT]})
+
+
+async def write_log(conn: Connection, alert_id: int, by: str, what: str, detail: dict[str, Any], now: datetime) -> None:
+    """Write a step down: a note (anyone), or a try to reach someone, an assessment, a visit, a 999 call (the owner).
+
+    Raises:
+        Incomplete: not a word that is logged by hand, or no text.
+    """
+    text = detail.get("text")
+    if what not in LOGGED_BY_HAND:
+        raise Incomplete([f"what: one of {', '.join(sorted(LOGGED_BY_HAND))}"])
+    if not isinstance(text, str) or not text.strip() or len(text) > TEXT_LIMIT or "\0" in text:
+        raise Incomplete([f"detail.text: a text of 1 to {TEXT_LIMIT} characters"])
+    async with conn.transaction():
+        found = await store.owner_and_state(conn, alert_id)
+        if found is None:
+            raise NotFound(f"no alert {alert_id}")
+        owner, state, _, _ = found
+        if state == "closed" or (what not in _ANYONE_MAY and owner != by):
+            raise await _refuse(conn, alert_id, by)
+        await _record(conn, alert_id, now, by, what, {"text": text.strip()})
+
+
+async def tell_first_contact(
+    conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime, *, step: str = "operator"
+) -> bool:
+    """Have the first contact told, once per `step`; False where there is nobody to tell, which is written down.
+
+    The caller holds the transaction (the engine) or not (a screen); both are fine.
+    """
+    async with conn.transaction():
+        if by != "system":
+            found = await store.owner_and_state(conn, alert_id)
+            if found is None or found[0] != by or found[1] == "closed":
+                raise await _refuse(conn, alert_id, by)
+        contact = await store.first_contact(conn, alert_id)
+        if contact is None:
+            await _record(conn, alert_id, now, by, "notify-failed", {"why": "no contact with a telephone number"})
+            return False
+        body = contact_text(
+            service=settings.service_name,
+            phone=settings.service_phone,
+            contact=contact.name.split(" ")[0],
+            person=contact.person,
+            at_local=contact.raised_local,
+            answered=contact.state != "raised",
+        )
+        if await store.queue_message(conn, alert_id, contact, body, f"{alert_id}:{contact.id}:{step}", now):
+            await _record(conn, alert_id, now, by, "notified", {"contact": contact.name, "text": "message queued"})
+        return True
+
+
+async def dispatch(
+    conn: Connection, settings: Settings, alert_id: int, by: str, responder: str, note: str, now: datetime
+) -> None:
+    """Write down who has been sent, and tell the wearer that someone is on the way.
+
+    Raises:
+        Incomplete: nobody is named.
+    """
+    if not responder.strip() or len(responder) > 200:
+        raise Incomplete(["responder: say who is going (at most 200 characters)"])
+    async with conn.transaction():
+        found = await store.owner_and_state(conn, alert_id)
+        if found is None or found[0] != by or found[1] == "closed":
+            raise await _refuse(conn, alert_id, by)
+        await _announce(conn, settings, alert_id, "on-the-way", now)
+        detail = {"responder": responder.strip(), "note": note[:TEXT_LIMIT]}
+        await _record(conn, alert_id, now, by, "dispatched", detail)
+
+
+async def mark_safe(
+    conn: Connection, alert_id: int, by: str, confirmed_by: ConfirmedBy, how: str, now: datetime
+) -> None:
+    """Write down that the person is safe, by whose word and how that is known.
+
+    Raises:
+        Incomplete: it is not said how.
+    """
+    if not how.strip() or len(how) > TEXT_LIMIT:
+        raise Incomplete(["how: say how you know that the person is safe"])
+    async with conn.transaction():
+        if not await store.mark_safe(conn, alert_id, by, confirmed_by.value, how.strip()):
+            raise await _refuse(conn, alert_id, by)
+        await _record(conn, alert_id, now, by, "safe", {"confirmed_by": confirmed_by.value, "how": how.strip()})
+
+
+async def close(
+    conn: Connection,
+    settings: Settings,
+    alert_id: int,
+    by: str,
+    now: datetime,
+    *,
+    cause: Cause,
+    outcomes: Sequence[Outcome],
+    confirmed_by: ConfirmedBy,
+    how: str,
+    note: str = "",
+    seen_alarms: int | None = None,
+) -> None:
+    """Close an alert: why it was, what was done, who confirmed that the person is safe, and how.
+
+    `seen_alarms` is how many alarms the closer's screen showed; if another has joined since, it is a `Conflict`.
+
+    Raises:
+        Incomplete: something that closing must capture is missing or contradicts itself.
+    """
+    async with conn.transaction():
+        found = await store.owner_and_state(conn, alert_id)
+        if found is None:
+            raise NotFound(f"no alert {alert_id}")
+        if problems := closing_problems(found[3], cause, outcomes, confirmed_by, how):
+            raise Incomplete(problems)
+        values = {
+            "cause": cause.value,
+            "outcomes": [outcome.value for outcome in outcomes],
+            "confirmed_by": confirmed_by.value,
+            "how": how.strip()[:TEXT_LIMIT],
+        }
+        if not await store.close(conn, alert_id, by, now, values | {"seen_alarms": seen_alarms}):
+            if found[0] == by and found[1] != "closed":
+                raise Conflict("another alarm has joined since you opened this page", claimed_by=by, state=found[1])
+            raise await _refuse(conn, alert_id, by)
+        await _announce(conn, settings, alert_id, "closed", now)
+        await _record(conn, alert_id, now, by, "closed", values | {"note": note.strip()[:TEXT_LIMIT]})

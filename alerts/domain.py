@@ -1,0 +1,252 @@
+"""What becomes of an alarm and of an alert: plain decisions, without I/O and without a clock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+from uuid import UUID
+
+from telecare.vocabulary import KIND_WORDS, TECHNICAL, Cause, ConfirmedBy, Kind, Outcome, Priority
+
+POLICY: Final = "first policy, 2026-11"  # named on every alert that it raised
+
+# The order of a monitoring centre's work: call-outs and silent calls before reminders (docs/operators.md, rule A1).
+# What is in neither set is urgent, an alarm that could not be read included: it may be a press.
+_EMERGENCY: Final = frozenset(
+    {Kind.FALL, Kind.SMOKE, Kind.HEAT, Kind.CARBON_MONOXIDE, Kind.GAS, Kind.SEIZURE, Kind.PANIC, Kind.PERSON_DOWN}
+)
+_ATTENTION: Final = frozenset(
+    {
+        Kind.BED_EXIT,
+        Kind.CHAIR_EXIT,
+        Kind.DOOR,
+        Kind.PROPERTY_EXIT,
+        Kind.INACTIVITY,
+        Kind.TEMPERATURE_LOW,
+        Kind.TEMPERATURE_HIGH,
+        Kind.MEDICATION_MISSED,
+        Kind.ENURESIS,
+        Kind.CANCEL,  # only where the alarm that it takes back is not known
+    }
+)
+LATE_AFTER: Final = timedelta(minutes=2)  # an alarm this old on arrival says so
+AHEAD_AFTER: Final = timedelta(minutes=5)  # an alarm's own time this far ahead is doubted
+
+
+def priority_of(kind: Kind) -> Priority:
+    """The level at which an alarm of this kind is answered."""
+    if kind in TECHNICAL:
+        return Priority.TECHNICAL
+    if kind in _EMERGENCY:
+        return Priority.EMERGENCY
+    return Priority.ATTENTION if kind in _ATTENTION else Priority.URGENT
+
+
+# ---------------------------------------------------------------- an alarm's place
+
+
+@dataclass(frozen=True, slots=True)
+class Someone:
+    """A person by id and name."""
+
+    id: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """An alarm with what the register knows about where it came from."""
+
+    alarm_id: UUID
+    hub: str
+    home_id: UUID
+    device: str
+    kind: Kind
+    at: datetime | None
+    received_at: datetime
+    location: str | None
+    doubts: tuple[str, ...]
+    says_test: bool
+    test_window_open: bool
+    device_registered: bool  # in this hub's home
+    wearer: Someone | None  # whose device it is
+    residents: tuple[Someone, ...]  # of this hub's home
+    owners_elsewhere: tuple[Someone, ...]  # of a device of this name in other homes, where few have it
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where an alarm goes: the open alert with this key, or a new one."""
+
+    case_key: str
+    person_id: UUID | None
+    kind: Kind
+    priority: Priority
+    reason: str
+    is_test: bool = False  # recorded as proof that the path works; closed at once
+    announces: bool = True  # the wearer is told that help is coming
+
+
+def place(arrival: Arrival) -> Placement:
+    """Decide whose case an alarm is."""
+    words = _what(arrival)
+    if arrival.kind is Kind.TEST or (arrival.says_test and arrival.test_window_open):
+        key = f"test:{arrival.alarm_id}"
+        return Placement(key, None, arrival.kind, Priority.TECHNICAL, f"Test: {words}", is_test=True, announces=False)
+    priority = priority_of(arrival.kind)
+    if priority is Priority.TECHNICAL:
+        key = f"technical:{arrival.home_id}"
+        return Placement(key, None, arrival.kind, priority, words, announces=False)
+    person, doubt = _whose(arrival)
+    key = f"person:{person.id}" if person else f"device:{arrival.home_id}:{arrival.device}"
+    return Placement(key, person.id if person else None, arrival.kind, priority, words + doubt)
+
+
+def _whose(arrival: Arrival) -> tuple[Someone | None, str]:
+    """The person, or None with a sentence that names everyone it could be."""
+    if arrival.wearer is not None:
+        return arrival.wearer, ""
+    possible = {someone.id: someone for someone in arrival.residents}
+    if not arrival.device_registered:
+        possible |= {someone.id: someone for someone in arrival.owners_elsewhere}
+    unassigned = f" The device {arrival.device or 'that sent it'} is not assigned to anyone"
+    if arrival.device_registered:
+        unassigned = f" The device {arrival.device} belongs to the home"
+    if len(possible) == 1:
+        (only,) = possible.values()
+        return only, "" if arrival.device_registered else f"{unassigned}; only {only.name} lives here."
+    if not possible:
+        return None, f"{unassigned}, and nobody is registered in this home."
+    names = sorted(someone.name for someone in possible.values())
+    return None, f"{unassigned}. It could be {', '.join(names[:-1])} or {names[-1]}."
+
+
+def _what(arrival: Arrival) -> str:
+    source = ", ".join(part for part in (arrival.device, arrival.location) if part)
+    words = KIND_WORDS[arrival.kind] + (f" ({source})" if source else "") + "."
+    if arrival.at is not None and arrival.received_at - arrival.at > LATE_AFTER:
+        words += f" It arrived {_span(arrival.received_at - arrival.at)} after it happened."
+    if arrival.at is not None and arrival.at - arrival.received_at > AHEAD_AFTER:
+        words += " The device's clock is ahead of ours; the time of arrival counts."
+    if arrival.doubts:
+        words += f" Not all of it could be read ({'; '.join(arrival.doubts)[:200]})."
+    if arrival.says_test and not arrival.test_window_open:
+        words += " It says that it is a test, but nobody has opened a test window: treat it as real."
+    return words
+
+
+def _span(length: timedelta) -> str:
+    minutes = int(length.total_seconds() // 60)
+    if minutes < 120:
+        return f"{minutes} minutes"
+    return f"{minutes // 60} hours" if minutes < 2880 else f"{minutes // 1440} days"
+
+
+# ---------------------------------------------------------------- the unclaimed ladder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ladder:
+    """When an unclaimed alert moves on by itself, counted from when it began to wait."""
+
+    resound: timedelta
+    supervisor: timedelta
+    second_site: timedelta
+    breach: timedelta
+    technical: timedelta
+    welfare: timedelta
+
+    @property
+    def rungs(self) -> tuple[tuple[timedelta, "Rung"], ...]:
+        return (
+            (self.resound, "re-sounded"),
+            (self.supervisor, "escalated-supervisor"),
+            (self.second_site, "escalated-second-site"),
+            (self.breach, "breached"),
+        )
+
+
+Rung = Literal["re-sounded", "escalated-supervisor", "escalated-second-site", "breached"]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An alert for which nobody has claimed."""
+
+    priority: Priority
+    waiting_since: datetime
+    step: int  # how many rungs have been taken
+
+
+@dataclass(frozen=True, slots=True)
+class Climb:
+    """What happens now, how far the ladder then stands, and when it goes on."""
+
+    rungs: tuple[Rung, ...]
+    step: int
+    due_at: datetime
+
+
+def first_due(priority: Priority, since: datetime, ladder: Ladder) -> datetime:
+    """When a new, unclaimed alert first moves on."""
+    return since + (ladder.technical if priority is Priority.TECHNICAL else ladder.resound)
+
+
+def climb(alert: Waiting, now: datetime, ladder: Ladder) -> Climb:
+    """Every rung whose time has come, those that were missed while nobody looked included.
+
+    Past the last rung it sounds again every `resound` for as long as nobody claims it. Equipment waits quietly: a level
+    4 alert is only shown again, and no contact is told.
+    """
+    if alert.priority is Priority.TECHNICAL:
+        return Climb(("re-sounded",), alert.step, now + ladder.technical)
+    rungs = ladder.rungs
+    due: list[Rung] = []
+    step = alert.step
+    while step < len(rungs) and alert.waiting_since + rungs[step][0] <= now:
+        due.append(rungs[step][1])
+        step += 1
+    if step < len(rungs):
+        return Climb(tuple(due), step, alert.waiting_since + rungs[step][0])
+    return Climb(tuple(due) or ("re-sounded",), step, now + ladder.resound)
+
+
+# ---------------------------------------------------------------- closing
+
+
+def closing_problems(
+    priority: Priority, cause: Cause, outcomes: Sequence[Outcome], confirmed_by: ConfirmedBy, how: str
+) -> list[str]:
+    """Why an alert may not be closed like this; empty when it may.
+
+    Closing needs somebody's word that the person is safe: inquiries have found "probably asleep" to be none.
+    """
+    problems = []
+    if not outcomes:
+        problems.append("outcomes: say at least one")
+    if not how.strip():
+        problems.append("how: say how you know that the person is safe")
+    if confirmed_by is ConfirmedBy.SYSTEM and priority is not Priority.TECHNICAL:
+        problems.append("confirmed_by: somebody must have confirmed that the person is safe")
+    if cause is Cause.NOT_KNOWN and confirmed_by is ConfirmedBy.PERSON:
+        problems.append("cause: 'not known (no contact)' cannot stand with the person's own word")
+    return problems
+
+
+# ---------------------------------------------------------------- words to a contact
+
+
+MESSAGE_LIMIT: Final = 160  # characters: one SMS
+
+
+def contact_text(*, service: str, phone: str, contact: str, person: str, at_local: datetime, answered: bool) -> str:
+    """The text that asks a contact to go. No diagnosis, address or key code: others may read the screen."""
+    now_doing = "We are helping now." if answered else "We have not reached an operator yet."
+    for names in ((contact, person), (contact[:12], person[:15])):
+        text = (
+            f"{service}: {names[0]}, {names[1]}'s alarm went off at {at_local:%H:%M}. {now_doing}"
+            f" Can you go? Please call {phone}"
+        )
+        if len(text) <= MESSAGE_LIMIT:
+            return text
+    return text[:MESSAGE_LIMIT]

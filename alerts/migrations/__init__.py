@@ -1,0 +1,3 @@
+"""What alerts keeps: alerts, their log, messages and commands."""
+
+ORDER = 2  # after ingest, whose alarms it takes

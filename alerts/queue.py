@@ -1,0 +1,127 @@
+"""Reading alerts: the queue, one whole alert, and the feed of changes. Instants in these records are datetimes."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from psycopg.rows import dict_row
+
+from telecare.db import Connection
+from telecare.errors import NotFound
+
+# What the list shows of an alert, the fields of the contract first.
+_COLUMNS: Final = """
+    a.id, a.person_id as person, a.home_id as home, a.kind, a.priority, a.state, a.raised_at, a.due_at, a.claimed_by,
+    a.alarm_count,
+    extract(epoch from coalesce(a.first_claimed_at, a.closed_at, %(now)s) - a.raised_at)::float8 as wait_s,
+    a.step, a.reason, a.version, a.hub, p.name as person_name, h.address, h.postcode,
+    s.display_name as claimed_by_name
+"""
+_FROM: Final = """
+      from alerts a
+      join homes h on h.id = a.home_id
+      left join people p on p.id = a.person_id
+      left join staff s on s.username = a.claimed_by
+"""
+
+
+async def _records(conn: Connection, sql: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(sql.encode(), values)
+        return await cursor.fetchall()
+
+
+async def open_alerts(conn: Connection, now: datetime, limit: int = 100) -> list[dict[str, Any]]:
+    """Open alerts, most urgent first, within a level the oldest first."""
+    return await _records(
+        conn,
+        f"select {_COLUMNS} {_FROM} where a.state <> 'closed' order by a.priority, a.raised_at, a.id limit %(limit)s",
+        {"now": now, "limit": limit},
+    )
+
+
+async def alerts_after(conn: Connection, now: datetime, after: int = 0, limit: int = 100) -> list[dict[str, Any]]:
+    """Alerts in any state, in order of id, after `after`."""
+    return await _records(
+        conn,
+        f"select {_COLUMNS} {_FROM} where a.id > %(after)s order by a.id limit %(limit)s",
+        {"now": now, "after": after, "limit": limit},
+    )
+
+
+async def list_record(conn: Connection, alert_id: int, now: datetime) -> dict[str, Any]:
+    """One alert as the list shows it.
+
+    Raises:
+        NotFound: there is none.
+    """
+    records = await _records(conn, f"select {_COLUMNS} {_FROM} where a.id = %(id)s", {"id": alert_id, "now": now})
+    if not records:
+        raise NotFound(f"no alert {alert_id}")
+    return records[0]
+
+
+async def whole_alert(conn: Connection, alert_id: int, now: datetime) -> dict[str, Any]:
+    """One alert with how it ended, its `alarms` and its `log`, both oldest first.
+
+    Raises:
+        NotFound: there is none.
+    """
+    record = await list_record(conn, alert_id, now)
+    ending = await _records(
+        conn,
+        """select claimed_at, first_claimed_at, closed_at, cause, outcomes, confirmed_by, how from alerts
+            where id = %(id)s""",
+        {"id": alert_id},
+    )
+    alarms = await _records(
+        conn,
+        """select a.id, a.hub, a.kind, a.device, a.location, a.at, a.clock_synced, a.received_at, a.test, a.evidence,
+                  a.doubts, a.repeats, j.joined_at
+             from alert_alarms j join alarms a on a.id = j.alarm_id
+            where j.alert_id = %(id)s order by j.joined_at, a.received_at""",
+        {"id": alert_id},
+    )
+    log = await _records(
+        conn,
+        """select l.at, l.who, l.what, l.detail, coalesce(s.display_name, l.who) as who_name
+             from alert_log l left join staff s on s.username = l.who
+            where l.alert_id = %(id)s order by l.id""",
+        {"id": alert_id},
+    )
+    return record | ending[0] | {"alarms": alarms, "log": log}
+
+
+async def alerts_of_person(conn: Connection, person_id: object, now: datetime, limit: int = 20) -> list[dict[str, Any]]:
+    """A person's alerts, newest first."""
+    return await _records(
+        conn,
+        f"""select {_COLUMNS}, a.closed_at, a.cause, a.outcomes {_FROM} where a.person_id = %(person)s
+             order by a.raised_at desc limit %(limit)s""",
+        {"person": person_id, "now": now, "limit": limit},
+    )
+
+
+async def last_event(conn: Connection) -> int:
+    """The number of the newest committed change."""
+    row = await (await conn.execute("select n from alert_event_counter")).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def events_after(conn: Connection, after: int, limit: int = 500) -> list[tuple[int, int]]:
+    """Changes after number `after`, oldest first: (number, alert id). Numbers are in the order of commits."""
+    rows = await (
+        await conn.execute("select n, alert_id from alert_events where n > %s order by n limit %s", (after, limit))
+    ).fetchall()
+    return [(row[0], row[1]) for row in rows]
+
+
+async def messages(conn: Connection, limit: int = 200) -> list[dict[str, Any]]:
+    """Messages to contacts, newest first."""
+    return await _records(
+        conn,
+        """select m.id, m.alert_id, c.name as contact, c.relationship, m.channel, m.recipient, m.body, m.state,
+                  m.created_at, m.sent_at, m.failure
+             from messages m join contacts c on c.id = m.contact_id order by m.created_at desc limit %(limit)s""",
+        {"limit": limit},
+    )

@@ -1,0 +1,241 @@
+"""The alert engine: takes alarms into alerts, moves on what nobody answers, sends what was decided.
+
+Each worker has a step that does one piece of work in one transaction and says whether it found any. The database is the
+only queue: any number of engines may run, and one that dies loses nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import aiomqtt
+
+from alerts import actions, store
+from alerts.domain import POLICY, Arrival, Placement, climb, first_due, place
+from alerts.providers import Provider, ProviderRefused, ProviderUnavailable
+from alerts.settings import command_validity, ladder
+from telecare.clock import Clock, format_instant
+from telecare.db import Connection, Pool, database_now
+from telecare.service import Backoff, keep_doing, listen, run_workers, say_alive
+from telecare.settings import Settings, parse_mqtt_url
+from telecare.wire import Command, encode, topic
+
+log = logging.getLogger("alerts")
+
+NowOf = Callable[[Connection], Awaitable[datetime]]
+
+_TRIES = 5
+_SET_ASIDE_S = 30.0  # an alarm whose taking failed is tried again after this long; the others go on meanwhile
+
+
+class Engine:
+    """One alert engine."""
+
+    def __init__(
+        self, pool: Pool, settings: Settings, provider: Provider, clock: Clock, now_of: NowOf = database_now
+    ) -> None:
+        self.pool = pool
+        self.settings = settings
+        self.provider = provider
+        self.clock = clock
+        self.now_of = now_of  # the database's time; a test hands in its own
+        self.subscribed = False  # the broker takes our commands
+        self._aside: dict[UUID, float] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set."""
+        alarms, deadlines, messages, commands = (asyncio.Event() for _ in range(4))
+        poll_s = self.settings.alerts_poll_s
+        await run_workers(
+            stop,
+            listen=listen(
+                self.settings.database,
+                self.clock,
+                {store.ARRIVED: [alarms], store.CHANGED: [deadlines, messages, commands]},
+            ),
+            alarms=keep_doing(self.take_step, alarms, self.clock, poll_s, "alarms"),
+            deadlines=keep_doing(self.deadline_step, deadlines, self.clock, min(poll_s, 0.5), "deadlines"),
+            messages=keep_doing(self.message_step, messages, self.clock, poll_s, "messages"),
+            commands=self.send_commands(commands, poll_s),
+            alive=say_alive(self.pool, self.clock, "alerts", lambda: {"subscribed": self.subscribed}),
+        )
+
+    # ------------------------------------------------------------ alarms
+
+    async def take_step(self) -> bool:
+        """Give the longest-waiting alarm its place; False when none waits."""
+        now_s = asyncio.get_running_loop().time()
+        self._aside = {alarm: until for alarm, until in self._aside.items() if until > now_s}
+        alarm_id: UUID | None = None
+        try:
+            async with self.pool.connection() as conn, conn.transaction():
+                alarm_id = await store.next_waiting(conn, list(self._aside))
+                if alarm_id is None:
+                    return False
+                await self._take(conn, alarm_id)
+                return True
+        except (AssertionError, LookupError, TypeError, ValueError):
+            # A bug with one alarm must not keep the others waiting: the alarm keeps its place in the queue, the row's
+            # age is watched by /health, and it is tried again.
+            if alarm_id is None:
+                raise
+            log.exception("alarm could not be taken", extra={"event": "alarm_set_aside", "alarm": alarm_id})
+            self._aside[alarm_id] = now_s + _SET_ASIDE_S
+            return True
+
+    async def _take(self, conn: Connection, alarm_id: UUID) -> None:
+        now = await self.now_of(conn)
+        arrival = await store.arrival(conn, alarm_id)
+        if await self._join_cancelled(conn, arrival):
+            return
+        placement = place(arrival)
+        alert_id = await self._open_or_join(conn, arrival, placement, now)
+        await store.give_place(conn, alarm_id, alert_id, now)
+        if placement.announces:
+            expires_at = now + command_validity(self.settings)
+            await store.queue_command(conn, alert_id, "help-is-coming", alarm_id, now, expires_at)
+            await store.log(conn, alert_id, now, "system", "announced", {"text": "help-is-coming"})
+        await store.publish_change(conn, alert_id, now)
+
+    async def _open_or_join(self, conn: Connection, arrival: Arrival, placement: Placement, now: datetime) -> int:
+        due_at = first_due(placement.priority, now, ladder(self.settings))
+        for _ in range(_TRIES):  # the open alert may be closed between our two statements
+            opened = await store.open_alert(conn, arrival, placement, now, due_at)
+            if opened is not None:
+                await self._raised(conn, opened, arrival, placement, now)
+                return opened
+            joined = await store.join_open_alert(conn, placement)
+            if joined is not None:
+                detail = {"alarm": str(arrival.alarm_id), "kind": arrival.kind, "reason": placement.reason}
+                await store.log(conn, joined, now, "device", "alarm-joined", detail)
+                await store.log(conn, joined, now, "system", "re-sounded", {"because": "another alarm"})
+                return joined
+        raise LookupError(f"the alert was opened and closed by others {_TRIES} times")
+
+    async def _raised(
+        self, conn: Connection, alert_id: int, arrival: Arrival, placement: Placement, now: datetime
+    ) -> None:
+        detail = {"alarm": str(arrival.alarm_id), "kind": placement.kind, "rule": POLICY, "reason": placement.reason}
+        await store.log(conn, alert_id, now, "system", "raised", detail)
+        if placement.is_test:
+            await store.close_test(conn, alert_id, now)
+            await store.log(conn, alert_id, now, "system", "closed", {"cause": "test", "reason": "proof of the path"})
+        log.info(
+            "alert raised",
+            extra={"event": "alert_raised", "alert": alert_id, "level": int(placement.priority), "hub": arrival.hub},
+        )
+
+    async def _join_cancelled(self, conn: Connection, arrival: Arrival) -> bool:
+        """A cancel joins the alert of the alarm that it names, open or closed, and changes nothing else there."""
+        named = await store.cancelled_alarm(conn, arrival.alarm_id)
+        alert_id = await store.alert_of_alarm(conn, arrival.hub, named) if named else None
+        if alert_id is None:
+            return False
+        now = await self.now_of(conn)
+        await store.count_alarm(conn, alert_id)
+        await store.log(conn, alert_id, now, "wearer", "alarm-joined", {"kind": arrival.kind, "cancels": named})
+        await store.give_place(conn, arrival.alarm_id, alert_id, now)
+        await store.publish_change(conn, alert_id, now)
+        return True
+
+    # ------------------------------------------------------------ deadlines
+
+    async def deadline_step(self) -> bool:
+        """Move the longest-overdue alert on; False when none is due."""
+        async with self.pool.connection() as conn, conn.transaction():
+            now = await self.now_of(conn)
+            due = await store.next_due(conn, now)
+            if due is None:
+                return False
+            if due.state == "raised":
+                step = climb(due.waiting, now, ladder(self.settings))
+                await store.set_deadline(conn, due.id, step.due_at, step.step)
+                for rung in step.rungs:
+                    await store.log(
+                        conn, due.id, now, "system", rung, {"waiting_since": str(due.waiting.waiting_since)}
+                    )
+                    if rung == "breached":
+                        await actions.tell_first_contact(conn, self.settings, due.id, "system", now, step="breach")
+            else:
+                await store.set_deadline(conn, due.id, now + ladder(self.settings).welfare, 0)
+                await store.log(conn, due.id, now, "system", "welfare-due", {"owner": due.claimed_by})
+            await store.publish_change(conn, due.id, now)
+            return True
+
+    # ------------------------------------------------------------ messages
+
+    async def message_step(self) -> bool:
+        """Send one message; False when none is due. It is marked with a deadline before it is handed over."""
+        try_s = timedelta(seconds=self.settings.message_try_s)
+        async with self.pool.connection() as conn:
+            now = await self.now_of(conn)
+            message = await store.take_message(conn, now, now + 2 * try_s)
+        if message is None:
+            return False
+        failure: str | None = None
+        again = False
+        try:
+            async with asyncio.timeout(self.settings.message_try_s):
+                await self.provider.send(str(message.id), message.recipient, message.body)
+        except (ProviderUnavailable, TimeoutError) as problem:
+            failure, again = str(problem) or "no answer in time", message.attempts < self.settings.message_attempts
+        except ProviderRefused as problem:
+            failure = str(problem)
+        async with self.pool.connection() as conn, conn.transaction():
+            now = await self.now_of(conn)
+            if failure is None:
+                await store.message_sent(conn, message.id, now)
+            else:
+                await store.message_failed(conn, message.id, failure, now + try_s if again else None)
+            if failure is not None and not again:
+                await store.log(conn, message.alert_id, now, "system", "notify-failed", {"why": failure})
+                await store.publish_change(conn, message.alert_id, now)
+        return True
+
+    # ------------------------------------------------------------ commands
+
+    async def send_commands(self, wake: asyncio.Event, poll_s: float) -> None:
+        """Publish commands to hubs for as long as the broker is there; come back to it when it is."""
+        broker = parse_mqtt_url(self.settings.mqtt)
+        backoff = Backoff()
+        while True:
+            try:
+                async with aiomqtt.Client(
+                    broker.host,
+                    broker.port,
+                    username=broker.username,
+                    password=broker.password,
+                    protocol=aiomqtt.ProtocolVersion.V5,
+                    timeout=5,
+                ) as client:
+                    self.subscribed = True
+                    backoff.well()
+
+                    async def step(connected: aiomqtt.Client = client) -> bool:
+                        return await self.command_step(connected)
+
+                    await keep_doing(step, wake, self.clock, poll_s, "commands")
+            except aiomqtt.MqttError as problem:
+                log.warning("broker away", extra={"event": "broker_away", "why": str(problem)})
+            finally:
+                self.subscribed = False
+            await self.clock.sleep(backoff.again())
+
+    async def command_step(self, client: aiomqtt.Client) -> bool:
+        """Publish the commands that wait; False when none does. One that is published twice is obeyed once."""
+        async with self.pool.connection() as conn, conn.transaction():
+            now = await self.now_of(conn)
+            waiting = await store.unsent_commands(conn, now)
+            for command_id, hub, kind, text, alarm_id, expires_at, _ in waiting:
+                command = Command(
+                    id=str(command_id),
+                    kind=kind,
+                    text=text,
+                    alarm=str(alarm_id) if alarm_id else None,
+                    expires_at=format_instant(expires_at),
+                )
+                await client.publish(topic(hub, "command"), encode(command), qos=1)
+                await store.command_sent(conn, command_id, now)
+        return bool(waiting)

@@ -1,0 +1,427 @@
+"""Every SQL statement that changes an alert."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from alerts.domain import Arrival, Placement, Someone, Waiting
+from telecare.db import Connection
+from telecare.ids import uuid7
+from telecare.vocabulary import Kind, Priority
+
+CHANGED: Final = "telecare_alerts"  # NOTIFY channel: an alert has changed; carries nothing, the table is the truth
+ARRIVED: Final = "telecare_alarms"  # NOTIFY channel: an alarm waits
+_FEW: Final = 3  # a device name in more homes than this is a common name and tells nothing
+
+# ---------------------------------------------------------------- taking alarms
+
+NEXT_WAITING = """
+    select w.alarm_id from alarms_waiting w
+     where not w.alarm_id = any(%(aside)s)
+     order by w.received_at limit 1 for update skip locked
+"""
+
+
+async def next_waiting(conn: Connection, aside: list[UUID]) -> UUID | None:
+    """The longest-waiting alarm that nobody else is taking, locked; alarms in `aside` are passed over."""
+    row = await (await conn.execute(NEXT_WAITING, {"aside": aside})).fetchone()
+    return row[0] if row else None
+
+
+ARRIVAL = """
+    select a.hub, h.home_id, a.device, a.kind, a.at, a.received_at, a.location, a.doubts, a.test,
+           d.name is not null, p.id, p.name,
+           exists (select 1 from test_windows t where t.home_id = h.home_id and t.device = a.device
+                    and a.received_at >= t.opened_at and a.received_at < t.ends_at)
+      from alarms a
+      join hubs h on h.name = a.hub
+      left join devices d on d.home_id = h.home_id and d.name = a.device
+      left join people p on p.id = d.person_id
+     where a.id = %s
+"""
+
+
+async def arrival(conn: Connection, alarm_id: UUID) -> Arrival:
+    """An alarm with what the register knows about where it came from."""
+    row = await (await conn.execute(ARRIVAL, (alarm_id,))).fetchone()
+    assert row is not None
+    (hub, home_id, device, kind, at, received_at, location, doubts, test, registered, wearer, name, window) = row
+    return Arrival(
+        alarm_id=alarm_id,
+        hub=hub,
+        home_id=home_id,
+        device=device,
+        kind=Kind(kind),
+        at=at,
+        received_at=received_at,
+        location=location,
+        doubts=tuple(doubts),
+        says_test=test,
+        test_window_open=window,
+        device_registered=registered,
+        wearer=Someone(wearer, name) if wearer else None,
+        residents=await _people(conn, "select id, name from people where home_id = %s", home_id),
+        owners_elsewhere=() if registered else await _owners_of(conn, device),
+    )
+
+
+async def _owners_of(conn: Connection, device: str) -> tuple[Someone, ...]:
+    found = await _people(
+        conn,
+        """select p.id, p.name from devices d join people p on p.id = d.person_id where d.name = %s limit 4""",
+        device,
+    )
+    return found if len(found) <= _FEW else ()
+
+
+async def _people(conn: Connection, sql: str, parameter: object) -> tuple[Someone, ...]:
+    rows = await (await conn.execute(sql.encode(), (parameter,))).fetchall()
+    return tuple(Someone(*row) for row in rows)
+
+
+async def alert_of_alarm(conn: Connection, hub: str, given_id: str) -> int | None:
+    """The alert in which the alarm that this hub called `given_id` has its place."""
+    row = await (
+        await conn.execute(
+            """select p.alert_id from alarms a join alert_alarms p on p.alarm_id = a.id
+                where a.hub = %s and a.given_id = %s""",
+            (hub, given_id),
+        )
+    ).fetchone()
+    return row[0] if row else None
+
+
+async def cancelled_alarm(conn: Connection, alarm_id: UUID) -> str | None:
+    """For a cancel: what it says it takes back."""
+    row = await (
+        await conn.execute("select evidence ->> 'cancels' from alarms where id = %s and kind = 'cancel'", (alarm_id,))
+    ).fetchone()
+    return row[0] if row else None
+
+
+OPEN_ALERT = """
+    insert into alerts (case_key, person_id, home_id, hub, kind, priority, state, reason, raised_at, waiting_since,
+                        due_at, alarm_count)
+    values (%(case_key)s, %(person_id)s, %(home_id)s, %(hub)s, %(kind)s, %(priority)s, 'raised', %(reason)s, %(now)s,
+            %(now)s, %(due_at)s, 1)
+    on conflict (case_key) where state <> 'closed' do nothing
+    returning id
+"""
+
+
+async def open_alert(conn: Connection, found: Arrival, place: Placement, now: datetime, due_at: datetime) -> int | None:
+    """A new alert's number, or None where one with that key is open."""
+    cursor = await conn.execute(
+        OPEN_ALERT,
+        {
+            "case_key": place.case_key,
+            "person_id": place.person_id,
+            "home_id": found.home_id,
+            "hub": found.hub,
+            "kind": place.kind.value,
+            "priority": int(place.priority),
+            "reason": place.reason,
+            "now": now,
+            "due_at": due_at,
+        },
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+JOIN_ALERT = """
+    update alerts
+       set alarm_count = alarm_count + 1, version = version + 1,
+           kind     = case when %(priority)s < priority then %(kind)s else kind end,
+           reason   = case when %(priority)s < priority then %(reason)s else reason end,
+           priority = least(priority, %(priority)s)
+     where case_key = %(case_key)s and state <> 'closed'
+    returning id
+"""
+
+
+async def join_open_alert(conn: Connection, place: Placement) -> int | None:
+    """Join the open alert with the placement's key; its number. Its level may rise and never falls."""
+    cursor = await conn.execute(
+        JOIN_ALERT,
+        {
+            "case_key": place.case_key,
+            "kind": place.kind.value,
+            "priority": int(place.priority),
+            "reason": place.reason,
+        },
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def count_alarm(conn: Connection, alert_id: int) -> None:
+    """One more alarm in an alert that it does not otherwise change."""
+    await conn.execute(
+        "update alerts set alarm_count = alarm_count + 1, version = version + 1 where id = %s", (alert_id,)
+    )
+
+
+async def give_place(conn: Connection, alarm_id: UUID, alert_id: int, now: datetime) -> None:
+    """Give an alarm its one place, and take it off the waiting list."""
+    await conn.execute(
+        "insert into alert_alarms (alarm_id, alert_id, joined_at) values (%s, %s, %s)", (alarm_id, alert_id, now)
+    )
+    await conn.execute("delete from alarms_waiting where alarm_id = %s", (alarm_id,))
+
+
+# ---------------------------------------------------------------- deadlines
+
+DUE = """
+    select id, priority, waiting_since, step, state, claimed_by from alerts
+     where state <> 'closed' and due_at <= %(now)s
+     order by due_at limit 1 for update skip locked
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An alert whose deadline has come."""
+
+    id: int
+    waiting: Waiting
+    state: str
+    claimed_by: str | None
+
+
+async def next_due(conn: Connection, now: datetime) -> Due | None:
+    """The alert that is longest past its deadline and that nobody else is working on, locked."""
+    row = await (await conn.execute(DUE, {"now": now})).fetchone()
+    if row is None:
+        return None
+    return Due(row[0], Waiting(Priority(row[1]), row[2], row[3]), row[4], row[5])
+
+
+async def set_deadline(conn: Connection, alert_id: int, due_at: datetime, step: int) -> None:
+    """When something next happens by itself."""
+    await conn.execute("update alerts set due_at = %s, step = %s where id = %s", (due_at, step, alert_id))
+
+
+# ---------------------------------------------------------------- what people do
+
+CLAIM = """
+    update alerts set state = 'claimed', claimed_by = %(by)s, claimed_at = %(now)s, due_at = %(due_at)s,
+                      first_claimed_at = coalesce(first_claimed_at, %(now)s), version = version + 1
+     where id = %(id)s and state = 'raised'
+"""
+
+
+async def claim(conn: Connection, alert_id: int, by: str, now: datetime, due_at: datetime) -> bool:
+    """True for the one who gets it: a single conditional update."""
+    return (await conn.execute(CLAIM, {"id": alert_id, "by": by, "now": now, "due_at": due_at})).rowcount == 1
+
+
+TAKE_OVER = """
+    update alerts set claimed_by = %(by)s, claimed_at = %(now)s, due_at = %(due_at)s, version = version + 1
+     where id = %(id)s and state in ('claimed', 'safe') and claimed_by = %(from)s and claimed_by <> %(by)s
+"""
+
+
+async def take_over(conn: Connection, alert_id: int, by: str, previous: str, now: datetime, due_at: datetime) -> bool:
+    """True when `by` has it now instead of `previous`."""
+    values = {"id": alert_id, "by": by, "from": previous, "now": now, "due_at": due_at}
+    return (await conn.execute(TAKE_OVER, values)).rowcount == 1
+
+
+RELEASE = """
+    update alerts set state = 'raised', claimed_by = null, claimed_at = null, waiting_since = %(now)s, step = 0,
+                      due_at = %(due_at)s, version = version + 1
+     where id = %(id)s and state in ('claimed', 'safe') and claimed_by = %(by)s
+"""
+
+
+async def release(conn: Connection, alert_id: int, by: str, now: datetime, due_at: datetime) -> bool:
+    """True when `by` had it and it waits in the queue again."""
+    return (await conn.execute(RELEASE, {"id": alert_id, "by": by, "now": now, "due_at": due_at})).rowcount == 1
+
+
+async def mark_safe(conn: Connection, alert_id: int, by: str, confirmed_by: str, how: str) -> bool:
+    """True when `by` had it and the person is now known to be safe."""
+    cursor = await conn.execute(
+        """update alerts set state = 'safe', confirmed_by = %s, how = %s, version = version + 1
+            where id = %s and state = 'claimed' and claimed_by = %s""",
+        (confirmed_by, how, alert_id, by),
+    )
+    return cursor.rowcount == 1
+
+
+CLOSE = """
+    update alerts set state = 'closed', closed_at = %(now)s, due_at = null, cause = %(cause)s, outcomes = %(outcomes)s,
+                      confirmed_by = %(confirmed_by)s, how = %(how)s, version = version + 1
+     where id = %(id)s and state in ('claimed', 'safe') and claimed_by = %(by)s
+       and (%(seen_alarms)s::integer is null or alarm_count = %(seen_alarms)s)
+"""
+
+
+async def close(conn: Connection, alert_id: int, by: str, now: datetime, values: dict[str, Any]) -> bool:
+    """True when `by` had it, no alarm has joined that they have not seen, and it is closed now."""
+    return (await conn.execute(CLOSE, values | {"id": alert_id, "by": by, "now": now})).rowcount == 1
+
+
+async def close_test(conn: Connection, alert_id: int, now: datetime) -> None:
+    """Close the record of an equipment test, which nobody has to answer."""
+    await conn.execute(
+        """update alerts set state = 'closed', closed_at = %s, due_at = null, cause = 'test',
+                  outcomes = '{information}', confirmed_by = 'system', how = 'equipment test' where id = %s""",
+        (now, alert_id),
+    )
+
+
+async def owner_and_state(conn: Connection, alert_id: int) -> tuple[str | None, str, int, Priority] | None:
+    """Who has an alert, its state, how many alarms are in it, and its level; None where there is no such alert."""
+    cursor = await conn.execute(
+        "select claimed_by, state, alarm_count, priority from alerts where id = %s", (alert_id,)
+    )
+    row = await cursor.fetchone()
+    return (row[0], row[1], row[2], Priority(row[3])) if row else None
+
+
+# ---------------------------------------------------------------- the log and the feed
+
+
+async def log(
+    conn: Connection, alert_id: int, now: datetime, who: str, what: str, detail: dict[str, Any] | None = None
+) -> None:
+    """Write down one step. Nothing is ever changed there."""
+    await conn.execute(
+        "insert into alert_log (alert_id, at, who, what, detail) values (%s, %s, %s, %s, %s)",
+        (alert_id, now, who, what, Jsonb(detail or {})),
+    )
+
+
+async def publish_change(conn: Connection, alert_id: int, now: datetime) -> None:
+    """Number this change for the screens. Last in its transaction: the counter row is held until the commit."""
+    await conn.execute(
+        """with next as (update alert_event_counter set n = n + 1 returning n)
+           insert into alert_events (n, alert_id, at) select n, %s, %s from next""",
+        (alert_id, now),
+    )
+    await conn.execute("select pg_notify(%s, '')", (CHANGED,))
+
+
+# ---------------------------------------------------------------- messages and commands, to be sent after the commit
+
+
+async def queue_command(
+    conn: Connection, alert_id: int, text: str, alarm_id: UUID | None, now: datetime, expires_at: datetime
+) -> None:
+    """Have the alert's hub announce something to the wearer."""
+    await conn.execute(
+        """insert into commands (id, hub, kind, text, alarm_id, alert_id, created_at, expires_at)
+           select %(id)s, a.hub, 'announce', %(text)s,
+                  coalesce(%(alarm)s::uuid, (select alarm_id from alert_alarms
+                                              where alert_id = a.id order by joined_at desc limit 1)),
+                  a.id, %(now)s, %(expires)s
+             from alerts a where a.id = %(alert)s""",
+        {"id": uuid7(), "text": text, "alarm": alarm_id, "now": now, "expires": expires_at, "alert": alert_id},
+    )
+
+
+FIRST_CONTACT = """
+    select c.id, c.name, c.phone, coalesce(nullif(p.known_as, ''), split_part(p.name, ' ', 1)), a.raised_at,
+           (a.raised_at at time zone k.timezone)::timestamp, a.state
+      from alerts a
+      join people p on p.id = a.person_id
+      join homes h on h.id = a.home_id
+      join councils k on k.id = h.council_id
+      join contacts c on c.person_id = p.id and c.phone <> ''
+     where a.id = %s order by c.place limit 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstContact:
+    """The first contact who can be reached, and what they are told about."""
+
+    id: UUID
+    name: str
+    phone: str
+    person: str
+    raised_at: datetime
+    raised_local: datetime
+    state: str
+
+
+async def first_contact(conn: Connection, alert_id: int) -> FirstContact | None:
+    """The first contact of the alert's person who has a telephone number, or None."""
+    row = await (await conn.execute(FIRST_CONTACT, (alert_id,))).fetchone()
+    return FirstContact(*row) if row else None
+
+
+async def queue_message(
+    conn: Connection, alert_id: int, contact: FirstContact, body: str, key: str, now: datetime
+) -> bool:
+    """True when this message is new; False when the same step has queued it before."""
+    cursor = await conn.execute(
+        """insert into messages (id, alert_id, contact_id, channel, recipient, body, idempotency_key, state,
+                                 next_try_at, created_at)
+           values (%s, %s, %s, 'sms', %s, %s, %s, 'pending', %s, %s) on conflict (idempotency_key) do nothing""",
+        (uuid7(), alert_id, contact.id, contact.phone, body, key, now, now),
+    )
+    return cursor.rowcount == 1
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """A message to be sent; `deadline` has been set, so that another process may try if we die."""
+
+    id: UUID
+    alert_id: int
+    channel: str
+    recipient: str
+    body: str
+    attempts: int
+
+
+async def take_message(conn: Connection, now: datetime, deadline: datetime) -> OutgoingMessage | None:
+    """The next message to be sent, marked as being sent until `deadline`."""
+    row = await (
+        await conn.execute(
+            """update messages set state = 'sending', attempts = attempts + 1, next_try_at = %s
+                where id = (select id from messages where state in ('pending', 'sending') and next_try_at <= %s
+                             order by next_try_at limit 1 for update skip locked)
+               returning id, alert_id, channel, recipient, body, attempts""",
+            (deadline, now),
+        )
+    ).fetchone()
+    return OutgoingMessage(*row) if row else None
+
+
+async def message_sent(conn: Connection, message_id: UUID, now: datetime) -> None:
+    """The provider has taken it."""
+    await conn.execute(
+        "update messages set state = 'sent', sent_at = %s, next_try_at = null where id = %s", (now, message_id)
+    )
+
+
+async def message_failed(conn: Connection, message_id: UUID, why: str, try_again_at: datetime | None) -> None:
+    """It could not be sent: try again then, or not any more."""
+    await conn.execute(
+        "update messages set state = %s, failure = %s, next_try_at = %s where id = %s",
+        ("failed" if try_again_at is None else "pending", why[:200], try_again_at, message_id),
+    )
+
+
+UNSENT_COMMANDS = """
+    select id, hub, kind, text, alarm_id, expires_at, alert_id from commands
+     where sent_at is null and expires_at > %(now)s
+     order by created_at limit 100 for update skip locked
+"""
+
+
+async def unsent_commands(conn: Connection, now: datetime) -> list[tuple[Any, ...]]:
+    """Commands to be published, locked: (id, hub, kind, text, alarm_id, expires_at, alert_id)."""
+    return await (await conn.execute(UNSENT_COMMANDS, {"now": now})).fetchall()
+
+
+async def command_sent(conn: Connection, command_id: UUID, now: datetime) -> None:
+    """The broker has it."""
+    await conn.execute("update commands set sent_at = %s where id = %s", (now, command_id))

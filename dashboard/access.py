@@ -1,0 +1,101 @@
+"""Who may do what: every route of the dashboard with the roles that it is for. A route that is not here cannot be made.
+
+The check itself is in `auth.GuardedRoute`; a route is looked up when it is made, so forgetting it stops the start.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from telecare.vocabulary import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Whom a route is for."""
+
+    roles: frozenset[Role] = frozenset()
+    public: bool = False  # no login needed, from anywhere
+    local: bool = False  # no login needed from this machine
+
+
+PUBLIC: Final = Access(public=True)
+ANYONE: Final = Access(frozenset(Role))
+CONSOLE: Final = Access(frozenset({Role.OPERATOR, Role.SUPERVISOR}))
+RECORDS: Final = Access(frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN}))
+ALERTS: Final = Access(frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN, Role.RESPONDER}))
+RESPONDER: Final = Access(frozenset({Role.RESPONDER}))
+CARER: Final = Access(frozenset({Role.CARER}))
+COMMISSIONER: Final = Access(frozenset({Role.COMMISSIONER}))
+ADMIN: Final = Access(frozenset({Role.ADMIN}))
+MONITORING: Final = Access(frozenset({Role.ADMIN}), local=True)
+
+ACCESS: Final[dict[str, Access]] = {
+    "GET /login": PUBLIC,
+    "POST /login": PUBLIC,
+    "GET /static/{name}": PUBLIC,
+    "GET /health": PUBLIC,
+    "GET /metrics": MONITORING,
+    "GET /api/openapi.json": PUBLIC,
+    "GET /api/docs": PUBLIC,
+    "GET /": ANYONE,
+    "POST /logout": ANYONE,
+    # the console
+    "GET /console": CONSOLE,
+    "GET /console/queue": CONSOLE,
+    "GET /console/alerts/{alert_id}": CONSOLE,
+    "POST /console/alerts/{alert_id}/key-safe": CONSOLE,
+    "POST /console/alerts/{alert_id}/{step}": CONSOLE,
+    # records
+    "GET /homes": RECORDS,
+    "GET /homes/{home_id}": RECORDS,
+    "POST /homes/{home_id}/test-window": RECORDS,
+    "GET /people/{person_id}": RECORDS,
+    "GET /messages": RECORDS,
+    # one page each
+    "GET /responder": RESPONDER,
+    "GET /carer": CARER,
+    "GET /commissioning": COMMISSIONER,
+    "GET /admin": ADMIN,
+    # the API
+    "GET /api/alerts": ALERTS,
+    "GET /api/alerts/stream": ALERTS,
+    "GET /api/alerts/{alert_id}": ALERTS,
+    "POST /api/alerts/{alert_id}/claim": CONSOLE,
+    "POST /api/alerts/{alert_id}/take-over": CONSOLE,
+    "POST /api/alerts/{alert_id}/log": CONSOLE,
+    "POST /api/alerts/{alert_id}/notify": CONSOLE,
+    "POST /api/alerts/{alert_id}/dispatch": CONSOLE,
+    "POST /api/alerts/{alert_id}/safe": CONSOLE,
+    "POST /api/alerts/{alert_id}/release": CONSOLE,
+    "POST /api/alerts/{alert_id}/close": CONSOLE,
+    "GET /api/homes/{home_id}/timeline": RECORDS,
+}
+
+HOME_PAGE: Final[dict[Role, str]] = {
+    Role.OPERATOR: "/console",
+    Role.SUPERVISOR: "/console",
+    Role.RESPONDER: "/responder",
+    Role.CARER: "/carer",
+    Role.COMMISSIONER: "/commissioning",
+    Role.ADMIN: "/admin",
+}
+
+# What the top of each page leads to, for those who may go there.
+NAVIGATION: Final = (
+    ("/console", "Alerts"),
+    ("/homes", "Homes"),
+    ("/messages", "Messages"),
+    ("/responder", "Visits"),
+    ("/carer", "About"),
+    ("/commissioning", "Commissioning"),
+    ("/admin", "Administration"),
+)
+
+
+def navigation(role: Role, demo: bool) -> list[tuple[str, str]]:
+    """The pages that this role may go to. Messages are shown in the demo only, where none is really sent."""
+    return [
+        (path, name)
+        for path, name in NAVIGATION
+        if role in ACCESS[f"GET {path}"].roles and (demo or path != "/messages")
+    ]

@@ -1,0 +1,72 @@
+"""The dashboard as an ASGI application."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from dashboard import api, assets, auth, health, pages_console, pages_records, pages_roles, problems
+from dashboard.headers import SecurityHeaders
+from dashboard.login_limit import LoginLimit
+from dashboard.parts import Parts
+from dashboard.static import NotFetched, StaticFiles
+from dashboard.stream import Feed
+from dashboard.views import Pages
+from telecare.db import open_pool
+from telecare.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_POOL = 8
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application. It opens the database when it is started."""
+    app = FastAPI(
+        title="Telecare",
+        version=version("telecare"),
+        description="Programs send `Authorization: Bearer TOKEN` (`telecare user token NAME`).",
+        lifespan=lambda running: _run(running, settings),
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+    )
+    for module in (assets, auth, health, api, pages_console, pages_records, pages_roles):
+        app.router.routes.extend(module.router.routes)
+    app.add_middleware(SecurityHeaders)
+    problems.install(app)
+    return app
+
+
+@asynccontextmanager
+async def _run(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
+    static = StaticFiles(settings.data_dir)
+    async with open_pool(settings.database, name="dashboard", size=_POOL) as pool:
+        feed = Feed(pool, settings.database, settings.beat_s)
+        await feed.start()
+        app.state.parts = Parts(
+            settings, static, Pages(settings, static), LoginLimit(settings.login_attempts), pool, feed
+        )
+        app.state.figures = health.Figures()
+        background = [asyncio.create_task(feed.run(), name="live feed")]
+        if not static.is_complete:
+            background.append(asyncio.create_task(_fetch(static), name="fetch static files"))
+        try:
+            yield
+        finally:
+            feed.close()
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+
+
+async def _fetch(static: StaticFiles) -> None:
+    try:
+        folder = await static.fetch()
+    except NotFetched as problem:
+        log.warning("the pages come plainly styled: %s; `telecare static` tries again", problem)
+    else:
+        log.info("the design system's files are in %s", folder)

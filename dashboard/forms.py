@@ -1,0 +1,91 @@
+"""Forms of the alert page: what was entered, as a step of the alert's life or as a list of what is missing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pydantic import ValidationError
+from starlette.datastructures import FormData
+
+from alerts.errors import Incomplete
+from dashboard import steps
+
+Entered = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Form:
+    """A form as it comes back: which one, what was entered, and what is wrong with it, by field."""
+
+    name: str = ""
+    values: Entered = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+def _text(form: FormData, name: str) -> str:
+    value = form.get(name, "")
+    return value.strip().replace("\r\n", "\n") if isinstance(value, str) else ""
+
+
+def _note(entered: Entered) -> steps.Step:
+    return steps.Log(what=entered["what"], detail=steps.LogDetail(text=entered["text"]))
+
+
+def _contact(entered: Entered) -> steps.Step:
+    text = ": ".join(part for part in (entered["contact"], entered["text"]) if part)
+    return steps.Log(what=entered["what"], detail=steps.LogDetail(text=text))
+
+
+def _model(model: type[steps.Step]) -> Callable[[Entered], steps.Step]:
+    return lambda entered: model.model_validate({name: value for name, value in entered.items() if value != ""})
+
+
+# Each form's fields, and how a step is made of them. A field that ends in [] may be given several times.
+FORMS: Final[dict[str, tuple[tuple[str, ...], Callable[[Entered], steps.Step]]]] = {
+    "claim": ((), _model(steps.Claim)),
+    "take-over": (("reason",), _model(steps.TakeOver)),
+    "note": (("what", "text"), _note),
+    "contact": (("what", "contact", "text"), _contact),
+    "notify": ((), _model(steps.Notify)),
+    "dispatch": (("responder", "note"), _model(steps.Dispatch)),
+    "safe": (("confirmed_by", "how"), _model(steps.Safe)),
+    "release": (("reason",), _model(steps.Release)),
+    "close": (("cause", "outcomes[]", "confirmed_by", "how", "note", "seen_alarms"), _model(steps.Close)),
+}
+
+
+def read_form(name: str, sent: FormData) -> Form:
+    """What was entered into the form of this name."""
+    fields, _ = FORMS[name]
+    values: Entered = {
+        one.removesuffix("[]"): [v for v in sent.getlist(one[:-2]) if isinstance(v, str)]
+        if one.endswith("[]")
+        else _text(sent, one)
+        for one in fields
+    }
+    return Form(name, values)
+
+
+def step_of(form: Form) -> steps.Step | None:
+    """The step that the form asks for, or None with the form's errors filled in."""
+    try:
+        return FORMS[form.name][1](form.values)
+    except ValidationError as problem:
+        note_problems(form, steps.field_problems(problem))
+        return None
+
+
+def note_problems(form: Form, problems: list[str] | Incomplete) -> None:
+    """Put each problem at its field, in the form's own words."""
+    for line in problems.problems if isinstance(problems, Incomplete) else problems:
+        where, _, words = line.partition(": ")
+        where = where.split(".")[0] if where.startswith("outcomes") else where
+        name = where.removeprefix("detail.")
+        known = steps.FORM_WORDS.get(where) or steps.FORM_WORDS.get(f"detail.{name}")
+        too_long = "at most" in words and len(form.values.get(name, "")) > 0
+        specific = words if too_long or "cannot stand" in words or "must have confirmed" in words else None
+        form.errors.setdefault(name, _sentence(specific or known or words))
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,3 @@
+"""What the dashboard keeps: sessions."""
+
+ORDER = 3  # after the register

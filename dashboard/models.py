@@ -1,0 +1,139 @@
+"""The shapes of the API's answers, for its OpenAPI description; a test holds the answers against them."""
+
+from datetime import datetime
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PROBLEM_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "description": "RFC 9457",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "problems": {"type": "array", "items": {"type": "string"}, "description": "with 422"},
+        "claimed_by": {"type": ["string", "null"], "description": "with 409"},
+        "state": {"type": "string", "description": "with 409"},
+    },
+}
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ListedAlert(_Answer):
+    """An alert as the list shows it."""
+
+    id: int
+    person: UUID | None = Field(description="whose it is; null where that is not known")
+    home: UUID
+    kind: str
+    priority: Literal[1, 2, 3, 4]
+    state: Literal["raised", "claimed", "safe", "closed"]
+    raised_at: datetime
+    due_at: datetime | None = Field(description="when something happens by itself")
+    claimed_by: str | None
+    alarm_count: int
+    wait_s: float = Field(description="seconds from raised to first claimed, or until now")
+    step: int = Field(description="how far the unclaimed ladder has gone")
+    reason: str
+    version: int
+    hub: str
+    person_name: str | None
+    address: str
+    postcode: str
+    claimed_by_name: str | None
+
+
+class NotifiedAlert(ListedAlert):
+    """An alert after its contact was told, or could not be."""
+
+    told: bool
+
+
+class AlertList(_Answer):
+    """Some alerts."""
+
+    alerts: list[ListedAlert]
+
+
+class Alarm(_Answer):
+    """A signal from a device."""
+
+    id: UUID
+    hub: str
+    kind: str
+    device: str
+    location: str | None
+    at: datetime | None = Field(description="when it happened, by the device's clock")
+    clock_synced: bool
+    received_at: datetime
+    test: bool
+    evidence: dict[str, Any]
+    doubts: list[str] = Field(description="what was wrong with it")
+    repeats: int
+    joined_at: datetime
+
+
+class LogEntry(_Answer):
+    """One step in an alert's life."""
+
+    at: datetime
+    who: str
+    what: str
+    detail: dict[str, Any]
+    who_name: str
+
+
+class WholeAlert(ListedAlert):
+    """An alert with everything that happened."""
+
+    claimed_at: datetime | None
+    first_claimed_at: datetime | None
+    closed_at: datetime | None
+    cause: str | None
+    outcomes: list[str]
+    confirmed_by: str | None
+    how: str | None
+    alarms: list[Alarm]
+    log: list[LogEntry]
+
+
+class TimelineAlarm(_Answer):
+    """An alarm on a home's timeline."""
+
+    id: UUID
+    kind: str
+    device: str
+    location: str | None
+    at: datetime | None
+    received_at: datetime
+    test: bool
+    evidence: dict[str, Any]
+    doubts: list[str]
+    alert: int | None
+
+
+class TimelineReading(_Answer):
+    """A reading on a home's timeline; booleans are 1 and 0."""
+
+    at: datetime
+    device: str
+    measure: str
+    value: float | None
+
+
+class Timeline(_Answer):
+    """What happened in a home."""
+
+    home: UUID
+    start: datetime = Field(alias="from")
+    end: datetime = Field(alias="to")
+    alarms: list[TimelineAlarm]
+    readings: list[TimelineReading]
+    truncated: bool

@@ -1,0 +1,123 @@
+"""The console: the queue, and one alert with everything that is needed to answer it."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from alerts import queue
+from alerts.errors import Conflict, Incomplete
+from dashboard import store
+from dashboard.api import AlertNumber
+from dashboard.auth import GuardedRoute, visitor_of
+from dashboard.forms import FORMS, Form, note_problems, read_form, step_of
+from dashboard.parts import database, parts_of
+from dashboard.steps import Step
+from telecare.db import Connection
+from telecare.errors import NotFound
+from telecare.register import homes
+
+router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
+
+QUEUE_LIMIT: Final = 200
+EARLIER: Final = 10  # alerts of the same person
+
+# What the page says after a step; the address carries only the word on the left.
+DONE: Final = {
+    "claim": "You have this alert.",
+    "take-over": "You have this alert now.",
+    "note": "Written down.",
+    "contact": "Written down.",
+    "notify": "The first contact is being told.",
+    "nobody": "Nobody was told: there is no contact with a telephone number.",
+    "dispatch": "Written down; the person is told that someone is on the way.",
+    "safe": "Written down: the person is safe.",
+    "release": "Back in the queue.",
+    "close": "This alert is closed.",
+}
+
+
+async def _queue(request: Request) -> dict[str, Any]:
+    async with database(request) as (conn, now):
+        alerts = await queue.open_alerts(conn, now, QUEUE_LIMIT)
+        return {"alerts": alerts, "now": now, "counts": await store.count_homes(conn, now), "limit": QUEUE_LIMIT}
+
+
+@router.get("/console")
+async def console(request: Request) -> Response:
+    """The queue of open alerts, most urgent first."""
+    return parts_of(request).pages.render(request, "console.html", context=await _queue(request))
+
+
+@router.get("/console/queue")
+async def queue_fragment(request: Request) -> Response:
+    """The queue alone, which the page's script fetches anew."""
+    return parts_of(request).pages.render(request, "queue.html", context=await _queue(request))
+
+
+@router.get("/console/alerts/{alert_id}")
+async def alert(request: Request, number: AlertNumber) -> Response:
+    """One alert."""
+    return await _alert_page(request, number, Form(), done=DONE.get(request.query_params.get("done", ""), ""))
+
+
+@router.post("/console/alerts/{alert_id}/key-safe")
+async def key_safe(request: Request, number: AlertNumber) -> Response:
+    """Show the key safe's code to somebody who answers an open alert, and write down who looked."""
+    async with database(request) as (conn, now):
+        record = await queue.list_record(conn, number, now)
+        if record["state"] == "closed":
+            raise Conflict("this alert is closed", claimed_by=record["claimed_by"], state="closed")
+        username = visitor_of(request).member.username
+        await store.note_access(conn, now, username, "key-safe-code", record["home"], number)
+        code = await homes.key_safe_code(conn, record["home"])
+    return await _alert_page(request, number, Form(), code=code)
+
+
+@router.post("/console/alerts/{alert_id}/{step}")
+async def take_step(request: Request, number: AlertNumber, step: str) -> Response:
+    """One of the alert page's forms. With something missing, it comes back as it was entered."""
+    if step not in FORMS:
+        raise NotFound("there is nothing at this address")
+    form = read_form(step, await request.form())
+    asked = step_of(form)
+    if asked is None:
+        return await _alert_page(request, number, form, status=422)
+    try:
+        had_effect = await _take(request, number, asked)
+    except Conflict as conflict:
+        return await _alert_page(request, number, form, status=409, conflict=str(conflict))
+    except Incomplete as problem:
+        note_problems(form, problem)
+        return await _alert_page(request, number, form, status=422)
+    return RedirectResponse(f"/console/alerts/{number}?done={step if had_effect else 'nobody'}", 303)
+
+
+async def _take(request: Request, number: int, asked: Step) -> bool:
+    async with database(request) as (conn, now):
+        return await asked.take(conn, parts_of(request).settings, number, visitor_of(request).member.username, now)
+
+
+async def _alert_page(request: Request, number: int, form: Form, *, status: int = 200, **more: Any) -> Response:
+    async with database(request) as (conn, now):
+        context = await _everything_about(conn, number, now)
+    me = visitor_of(request).member.username
+    mine = context["alert"]["claimed_by"] == me and context["alert"]["state"] != "closed"
+    context |= {"mine": mine, "form": form, "now": now} | more
+    return parts_of(request).pages.render(request, "alert.html", status, context)
+
+
+async def _everything_about(conn: Connection, number: int, now: datetime) -> dict[str, Any]:
+    record = await queue.whole_alert(conn, number, now)
+    people = await homes.people_of(conn, record["home"])
+    if record["person"] is not None:
+        people = [await homes.person(conn, record["person"])]
+    earlier = await queue.alerts_of_person(conn, record["person"], now, EARLIER + 1) if record["person"] else []
+    return {
+        "alert": record,
+        "home": await homes.home(conn, record["home"]),
+        "hubs": await store.hubs_of(conn, record["home"], now),
+        "people": [person | {"contacts": await homes.contacts_of(conn, person["id"])} for person in people],
+        "earlier": [one for one in earlier if one["id"] != number][:EARLIER],
+    }

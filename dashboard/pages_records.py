@@ -1,0 +1,101 @@
+"""Records: homes, people, and in the demo the messages that would have been sent."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from alerts import queue
+from dashboard import store
+from dashboard.api import register_id
+from dashboard.auth import GuardedRoute, visitor_of
+from dashboard.parts import database, parts_of
+from telecare.errors import NotFound, Refused
+from telecare.register import homes as register
+
+router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
+
+HOMES_LIMIT: Final = 200
+READINGS_DAYS: Final = 7  # older readings are not "last readings"
+WORDS_LIMIT: Final = 100  # characters of a search
+MESSAGES_LIMIT: Final = 200
+
+
+@router.get("/homes")
+async def homes(request: Request) -> Response:
+    """Homes, all or those that hold the words searched for."""
+    words = request.query_params.get("q", "").replace("\0", "").strip()[:WORDS_LIMIT]
+    async with database(request) as (conn, now):
+        found = await store.find_homes(conn, words, now, HOMES_LIMIT + 1)
+        context: dict[str, Any] = {"counts": await store.count_homes(conn, now)}
+    context |= {"homes": found[:HOMES_LIMIT], "more": len(found) > HOMES_LIMIT, "words": words, "now": now}
+    return parts_of(request).pages.render(request, "homes.html", context=context)
+
+
+@router.get("/homes/{home_id}")
+async def home(request: Request, home_id: str) -> Response:
+    """A home's record, its equipment, and what was last heard from it."""
+    return await _home_page(request, home_id)
+
+
+@router.post("/homes/{home_id}/test-window")
+async def test_window(request: Request, home_id: str) -> Response:
+    """Let one device's alarms that say `test` count as tests for some minutes."""
+    form = await request.form()
+    device, minutes = str(form.get("device", "")), str(form.get("minutes", ""))
+    try:
+        if not (minutes.isascii() and minutes.isdigit() and len(minutes) < 4) or "\0" in device:
+            raise Refused("Enter a number of minutes from 1 to 30")
+        async with database(request) as (conn, now):
+            length = timedelta(minutes=int(minutes))
+            username = visitor_of(request).member.username
+            home_uuid = register_id(home_id, "home")
+            await register.open_test_window(conn, home_uuid, device, username, now, length)
+    except Refused as problem:
+        words = str(problem)
+        return await _home_page(request, home_id, 422, {"problem": words[:1].upper() + words[1:], "device": device})
+    return RedirectResponse(f"/homes/{home_uuid}#devices", 303)
+
+
+async def _home_page(request: Request, home_id: str, status: int = 200, more: dict[str, Any] | None = None) -> Response:
+    async with database(request) as (conn, now):
+        record = await register.home(conn, register_id(home_id, "home"))
+        number = record["id"]
+        context = {
+            "home": record,
+            "people": await register.people_of(conn, number),
+            "devices": await register.devices_of(conn, number),
+            "hubs": await store.hubs_of(conn, number, now),
+            "windows": await store.test_windows_of(conn, number, now),
+            "readings": await store.last_readings(conn, number, now - timedelta(days=READINGS_DAYS)),
+            "days": READINGS_DAYS,
+            "now": now,
+        }
+    return parts_of(request).pages.render(request, "home.html", status, context | (more or {}))
+
+
+@router.get("/people/{person_id}")
+async def person(request: Request, person_id: str) -> Response:
+    """A person's record."""
+    async with database(request) as (conn, now):
+        record = await register.person(conn, register_id(person_id, "person"))
+        context = {
+            "person": record,
+            "home": await register.home(conn, record["home_id"]),
+            "contacts": await register.contacts_of(conn, record["id"]),
+            "earlier": await queue.alerts_of_person(conn, record["id"], now),
+            "now": now,
+        }
+    return parts_of(request).pages.render(request, "person.html", context=context)
+
+
+@router.get("/messages")
+async def messages(request: Request) -> Response:
+    """Every message that would have been sent. In the demo only."""
+    if not parts_of(request).settings.demo:
+        raise NotFound("messages are shown in the demo only")
+    async with database(request) as (conn, now):
+        found = await queue.messages(conn, MESSAGES_LIMIT)
+    context = {"messages": found, "limit": MESSAGES_LIMIT, "now": now}
+    return parts_of(request).pages.render(request, "messages.html", context=context)

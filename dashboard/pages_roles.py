@@ -1,0 +1,88 @@
+"""One page each for responders, carers, commissioners and administrators."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+
+from dashboard import store
+from dashboard.auth import GuardedRoute
+from dashboard.health import SERVICES, problems, process_states
+from dashboard.parts import database, parts_of
+from dashboard.reporting import disclosed, share
+
+router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
+
+REPORT_DAYS: Final = 30
+UNREADABLE_SHOWN: Final = 50
+
+
+@router.get("/responder")
+async def responder(request: Request) -> Response:
+    """Open alerts to which somebody has been sent."""
+    async with database(request) as (conn, now):
+        visits = await store.visits(conn)
+    return parts_of(request).pages.render(request, "responder.html", context={"visits": visits, "now": now})
+
+
+@router.get("/carer")
+async def carer(request: Request) -> Response:
+    """What this service is, until carers have pages of their own."""
+    return parts_of(request).pages.render(request, "carer.html")
+
+
+@router.get("/commissioning")
+async def commissioning(request: Request) -> Response:
+    """How many alerts there were, why, and how soon they were answered."""
+    async with database(request) as (conn, now):
+        since = now - timedelta(days=REPORT_DAYS)
+        levels = await store.answer_times(conn, since)
+        causes = await store.causes(conn, since)
+    people = [row for row in levels if row["priority"] < 4]
+    total = {name: sum(row[name] for row in people) for name in ("alerts", "within_60", "within_180")}
+    context = {
+        "days": REPORT_DAYS,
+        "since": since,
+        "levels": [_level(row) for row in levels],
+        "total": _level(total),
+        "causes": [{"cause": row["cause"], "alerts": disclosed(row["alerts"])} for row in causes],
+        "now": now,
+    }
+    return parts_of(request).pages.render(request, "commissioning.html", context=context)
+
+
+def _level(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "priority": row.get("priority"),
+        "alerts": disclosed(row["alerts"]),
+        "within_60": share(row["within_60"], row["alerts"]),
+        "within_180": share(row["within_180"], row["alerts"]),
+    }
+
+
+@router.get("/admin")
+async def admin(request: Request) -> Response:
+    """Whether the parts are well, what could not be understood, and who works here."""
+    settings = parts_of(request).settings
+    async with database(request) as (conn, now):
+        signs, beats = await store.vital_signs(conn, now), await store.heartbeats(conn)
+        context = {
+            "counts": await store.count_homes(conn, now),
+            "figures": await store.figures(conn, now),
+            "unreadable": [_readable(row) for row in await store.unreadable(conn, UNREADABLE_SHOWN)],
+            "staff": await store.staff_list(conn),
+        }
+    context |= {
+        "problems": problems(now, signs, beats, process_states(settings), settings.demo),
+        "services": [(name, beats.get(name)) for name in SERVICES],
+        "signs": signs,
+        "now": now,
+    }
+    return parts_of(request).pages.render(request, "admin.html", context=context)
+
+
+def _readable(row: dict[str, Any]) -> dict[str, Any]:
+    """The message with the beginning of its bytes as text that can do no harm on a screen."""
+    text = bytes(row["payload"]).decode("utf-8", "backslashreplace")
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    return row | {"text": shown}

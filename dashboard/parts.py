@@ -1,0 +1,40 @@
+"""What a request needs of the running dashboard."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.requests import HTTPConnection
+
+from dashboard.login_limit import LoginLimit
+from dashboard.static import StaticFiles
+from dashboard.stream import Feed
+from dashboard.views import Pages
+from telecare.db import Connection, Pool, database_now
+from telecare.settings import Settings
+
+
+@dataclass(slots=True)
+class Parts:
+    """The running dashboard's parts."""
+
+    settings: Settings
+    static: StaticFiles
+    pages: Pages
+    logins: LoginLimit
+    pool: Pool
+    feed: Feed
+
+
+def parts_of(request: HTTPConnection) -> Parts:
+    """The parts of the dashboard that answers this request."""
+    found: Parts = request.app.state.parts
+    return found
+
+
+@asynccontextmanager
+async def database(request: HTTPConnection) -> AsyncIterator[tuple[Connection, datetime]]:
+    """A connection and the database's time. What was done is committed on the way out."""
+    async with parts_of(request).pool.connection() as conn:
+        yield conn, await database_now(conn)

@@ -1,0 +1,52 @@
+"""Serving the application over HTTP until asked to stop."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from fastapi import FastAPI
+
+from dashboard.app import create_app
+from dashboard.parts import Parts
+from telecare.settings import Settings
+
+STOP_WITHIN_S = 2  # what still runs then is cancelled
+
+
+class Server(uvicorn.Server):
+    """uvicorn, with our own signals, and with the event streams ended first: it would wait for them."""
+
+    def __init__(self, app: FastAPI) -> None:
+        # No access log: an address may hold a name that was searched for.
+        config = uvicorn.Config(
+            app, log_config=None, log_level="warning", access_log=False, server_header=False, lifespan="on",
+            timeout_graceful_shutdown=STOP_WITHIN_S,
+        )  # fmt: skip
+        super().__init__(config)
+        self._app = app
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        parts: Parts = self._app.state.parts
+        parts.feed.close()
+        await super().shutdown(sockets)
+
+
+async def serve(settings: Settings, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Serve on `listener` until `stop`."""
+    server = Server(create_app(settings))
+
+    async def stopping() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    waiting = asyncio.create_task(stopping())
+    try:
+        await server.serve([listener])
+    finally:
+        waiting.cancel()

@@ -1,0 +1,141 @@
+"""The steps of an alert's life as they are asked for, by the API as JSON and by the pages as forms: one model each."""
+
+from datetime import datetime
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
+
+from alerts import actions
+from telecare.db import Connection
+from telecare.settings import Settings
+from telecare.vocabulary import Cause, ConfirmedBy, Outcome
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("may not hold the character NUL")
+    return text
+
+
+Text = Annotated[str, StringConstraints(max_length=actions.TEXT_LIMIT), AfterValidator(_storable)]
+
+
+class Step(BaseModel):
+    """Something that a member of staff does to an alert."""
+
+    async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
+        """Do it; False where it was done and had no effect. Raises what `alerts.actions` raises."""
+        raise NotImplementedError
+
+
+class Claim(Step):
+    """Take an unclaimed alert."""
+
+    async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
+        await actions.claim(conn, settings, alert_id, by, now)
+        return True
+
+
+class TakeOver(Step):
+    """Take an alert from the colleague who has it."""
+
+    reason: Text
+
+    async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
+        await actions.take_over(conn, settings, alert_id, by, self.reason, now)
+        return True
+
+
+class LogDetail(BaseModel):
+    """What is written down."""
+
+    text: Text
+
+
+class Log(Step):
+    """Write down what happened."""
+
+    what: Text = Field(json_schema_extra={"enum": sorted(actions.LOGGED_BY_HAND)})
+    detail: LogDetail
+
+    async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
+        await actions.write_log(conn, alert_id, by, self.what, {"text": self.detail.text}, now)
+        return True
+
+
+class Notify(Step):
+    """Have the first contact told; without effect where there is none with a telephone number."""
+
+    async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
+        return await actions.tell_first_contact(conn, settings, alert_id, by, now)
+
+
+class Dispatch(Step):
+    """Write down who has been sent."""
+
+    responder: Text
+    note: Text = ""
+
+    async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
+        await actions.dispatch(conn, settings, alert_id, by, self.responder, self.note, now)
+        return True
+
+
+class Release(Step):
+    """Put an alert back into the queue."""
+
+    reason: Text = ""
+
+    async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
+        await actions.release(conn, settings, alert_id, by, self.reason, now)
+        return True
+
+
+class Safe(Step):
+    """Write down that the person is safe, and by whose word."""
+
+    confirmed_by: ConfirmedBy
+    how: Text
+
+    async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
+        await actions.mark_safe(conn, alert_id, by, self.confirmed_by, self.how, now)
+        return True
+
+
+class Close(Step):
+    """End an alert: why it was, what was done, who confirmed that the person is safe, and how.
+
+    `seen_alarms` is how many alarms the closer has seen; where another has joined since, the alert stays open.
+    """
+
+    cause: Cause
+    outcomes: list[Outcome] = Field(max_length=len(Outcome))
+    confirmed_by: ConfirmedBy
+    how: Text
+    note: Text = ""
+    seen_alarms: int | None = Field(None, ge=0, lt=2**31)
+
+    async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
+        await actions.close(
+            conn, settings, alert_id, by, now,
+            cause=self.cause, outcomes=self.outcomes, confirmed_by=self.confirmed_by, how=self.how, note=self.note,
+            seen_alarms=self.seen_alarms,
+        )  # fmt: skip
+        return True
+
+
+# What a form says instead of the model's own words, by field.
+FORM_WORDS: Final = {
+    "cause": "Choose why the alarm went off",
+    "outcomes": "Choose at least one thing that was done",
+    "confirmed_by": "Choose who confirmed that the person is safe",
+    "how": "Say how you know that the person is safe",
+    "reason": "Say why you are taking this alert over",
+    "responder": "Say who is going",
+    "detail.text": f"Write between 1 and {actions.TEXT_LIMIT} characters",
+}
+
+
+def field_problems(problem: ValidationError) -> list[str]:
+    """What is wrong, one line for each field: `field: words`."""
+    return [f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in problem.errors()]

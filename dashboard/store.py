@@ -1,0 +1,268 @@
+"""Every SQL statement of the dashboard's own. What belongs to an alert is read through `alerts.queue`."""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from telecare.db import Connection
+from telecare.register.staff import Member
+from telecare.vocabulary import Role
+
+Record = dict[str, Any]
+
+
+async def _records(conn: Connection, sql: str, values: dict[str, Any] | None = None) -> list[Record]:
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(sql.encode(), values or {})
+        return await cursor.fetchall()
+
+
+async def _record(conn: Connection, sql: str, values: dict[str, Any] | None = None) -> Record:
+    (only,) = await _records(conn, sql, values)
+    return only
+
+
+# ---------------------------------------------------------------- sessions and who looked
+
+
+async def begin_session(
+    conn: Connection, key_hash: bytes, staff_id: UUID, csrf_token: str, now: datetime, ends_at: datetime
+) -> None:
+    """Begin a session, and forget those that have ended."""
+    await conn.execute("delete from sessions where ends_at <= %s", (now,))
+    await conn.execute(
+        "insert into sessions (key_hash, staff_id, csrf_token, created_at, ends_at) values (%s, %s, %s, %s, %s)",
+        (key_hash, staff_id, csrf_token, now, ends_at),
+    )
+
+
+async def session(conn: Connection, key_hash: bytes, now: datetime) -> tuple[Member, str] | None:
+    """Whose running session this is, with its form token; None where there is none."""
+    cursor = await conn.execute(
+        """select s.id, s.username, s.display_name, s.role, e.csrf_token
+             from sessions e join staff s on s.id = e.staff_id
+            where e.key_hash = %s and e.ends_at > %s and s.active""",
+        (key_hash, now),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else (Member(row[0], row[1], row[2], Role(row[3])), row[4])
+
+
+async def end_session(conn: Connection, key_hash: bytes) -> None:
+    """Log out."""
+    await conn.execute("delete from sessions where key_hash = %s", (key_hash,))
+
+
+async def note_access(conn: Connection, now: datetime, username: str, what: str, home_id: UUID, alert_id: int) -> None:
+    """Write down who looked at something sensitive."""
+    await conn.execute(
+        "insert into access_log (at, username, what, home_id, alert_id) values (%s, %s, %s, %s, %s)",
+        (now, username, what, home_id, alert_id),
+    )
+
+
+# ---------------------------------------------------------------- homes
+
+# A hub is online when it said so and has been heard within three of its heartbeats.
+_ONLINE: Final = "(s.online and s.received_at > %(now)s - 3 * make_interval(secs => coalesce(s.heartbeat_s, 60)))"
+
+COUNT_HOMES: Final = f"""
+    select (select count(*) from homes) as homes, count(h.name) as hubs,
+           count(*) filter (where {_ONLINE}) as hubs_online
+      from hubs h left join hub_states s on s.hub = h.name
+"""
+
+
+async def count_homes(conn: Connection, now: datetime) -> Record:
+    """How many homes and hubs there are, and how many hubs are online."""
+    return await _record(conn, COUNT_HOMES, {"now": now})
+
+
+FIND_HOMES: Final = f"""
+    select h.id, h.address, h.postcode,
+           array(select jsonb_build_object('id', p.id, 'name', p.name) from people p
+                  where p.home_id = h.id order by p.name) as people,
+           b.hubs, b.hubs_online, b.last_heard
+      from homes h
+      cross join lateral (
+           select array_agg(u.name order by u.name) filter (where u.name is not null) as hubs,
+                  count(*) filter (where {_ONLINE}) as hubs_online, max(s.received_at) as last_heard
+             from hubs u left join hub_states s on s.hub = u.name where u.home_id = h.id) b
+     where %(words)s = ''
+        or h.address ilike %(pattern)s or replace(h.postcode, ' ', '') ilike %(no_spaces)s or h.phone ilike %(pattern)s
+        or exists (select 1 from people p where p.home_id = h.id
+                    and (p.name ilike %(pattern)s or p.known_as ilike %(pattern)s))
+        or exists (select 1 from hubs u where u.home_id = h.id and u.name ilike %(pattern)s)
+     order by h.address, h.id limit %(limit)s
+"""
+
+
+async def find_homes(conn: Connection, words: str, now: datetime, limit: int) -> list[Record]:
+    """Homes whose address, postcode, telephone, people or hubs contain these words; all where there are none."""
+    escaped = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    values = {"words": words, "pattern": f"%{escaped}%", "no_spaces": f"%{escaped.replace(' ', '')}%"}
+    return await _records(conn, FIND_HOMES, values | {"now": now, "limit": limit})
+
+
+async def hubs_of(conn: Connection, home_id: UUID, now: datetime) -> list[Record]:
+    """A home's hubs with what each last said."""
+    return await _records(
+        conn,
+        f"""select h.name, coalesce({_ONLINE}, false) as online, s.received_at, s.firmware, s.mains, s.battery,
+                   s.network, s.outbox
+              from hubs h left join hub_states s on s.hub = h.name where h.home_id = %(home)s order by h.name""",
+        {"home": home_id, "now": now},
+    )
+
+
+async def test_windows_of(conn: Connection, home_id: UUID, now: datetime) -> dict[str, datetime]:
+    """For each device of a home that may say `test` now: until when."""
+    rows = await (
+        await conn.execute(
+            "select device, max(ends_at) from test_windows where home_id = %s and ends_at > %s group by device",
+            (home_id, now),
+        )
+    ).fetchall()
+    return dict(rows)
+
+
+async def last_readings(conn: Connection, home_id: UUID, since: datetime) -> list[Record]:
+    """The newest reading of each measure of each device in a home."""
+    return await _records(
+        conn,
+        """select s.device, s.measure, r.at, r.value
+             from series s
+             join hubs h on h.name = s.hub
+             cross join lateral (select at, value from readings where series_id = s.id and at > %(since)s
+                                  order by at desc limit 1) r
+            where h.home_id = %(home)s order by s.device, s.measure""",
+        {"home": home_id, "since": since},
+    )
+
+
+async def alarms_between(conn: Connection, home_id: UUID, start: datetime, end: datetime, limit: int) -> list[Record]:
+    """A home's alarms by when they happened (when they arrived, where that is not known), oldest first."""
+    return await _records(
+        conn,
+        """select a.id, a.kind, a.device, a.location, a.at, a.received_at, a.test, a.evidence, a.doubts,
+                  p.alert_id as alert
+             from alarms a join hubs h on h.name = a.hub left join alert_alarms p on p.alarm_id = a.id
+            where h.home_id = %(home)s and coalesce(a.at, a.received_at) >= %(start)s
+              and coalesce(a.at, a.received_at) < %(end)s
+            order by coalesce(a.at, a.received_at), a.id limit %(limit)s""",
+        {"home": home_id, "start": start, "end": end, "limit": limit},
+    )
+
+
+async def readings_between(conn: Connection, home_id: UUID, start: datetime, end: datetime, limit: int) -> list[Record]:
+    """A home's readings, oldest first."""
+    return await _records(
+        conn,
+        """select r.at, s.device, s.measure, r.value
+             from series s join hubs h on h.name = s.hub join readings r on r.series_id = s.id
+            where h.home_id = %(home)s and r.at >= %(start)s and r.at < %(end)s
+            order by r.at, s.device, s.measure limit %(limit)s""",
+        {"home": home_id, "start": start, "end": end, "limit": limit},
+    )
+
+
+# ---------------------------------------------------------------- visits, reports, administration
+
+
+async def visits(conn: Connection) -> list[Record]:
+    """Open alerts for which somebody has been sent, most urgent first, with who was sent."""
+    return await _records(
+        conn,
+        """select a.id, a.kind, a.priority, a.raised_at, a.state, p.name as person_name, p.mobility, h.address,
+                  h.postcode, h.phone, h.access_notes, h.key_safe_location, h.hazards,
+                  jsonb_agg(jsonb_build_object('at', l.at, 'responder', l.detail ->> 'responder',
+                                               'note', l.detail ->> 'note') order by l.id) as sent
+             from alerts a
+             join alert_log l on l.alert_id = a.id and l.what = 'dispatched'
+             join homes h on h.id = a.home_id
+             left join people p on p.id = a.person_id
+            where a.state <> 'closed'
+            group by a.id, p.id, h.id order by a.priority, a.raised_at limit 200""",
+    )
+
+
+async def answer_times(conn: Connection, since: datetime) -> list[Record]:
+    """For each level, tests left out: how many alerts, and how many were answered within 60 and 180 s."""
+    return await _records(
+        conn,
+        """select priority, count(*) as alerts,
+                  count(*) filter (where first_claimed_at - raised_at <= interval '60 s') as within_60,
+                  count(*) filter (where first_claimed_at - raised_at <= interval '180 s') as within_180
+             from alerts where raised_at >= %(since)s and case_key not like 'test:%%'
+            group by priority order by priority""",
+        {"since": since},
+    )
+
+
+async def causes(conn: Connection, since: datetime) -> list[Record]:
+    """How many alerts of people were closed with each cause, technical ones and tests left out."""
+    return await _records(
+        conn,
+        """select cause, count(*) as alerts from alerts
+            where raised_at >= %(since)s and state = 'closed' and priority < 4 and case_key not like 'test:%%'
+            group by cause order by count(*) desc, cause""",
+        {"since": since},
+    )
+
+
+async def unreadable(conn: Connection, limit: int) -> list[Record]:
+    """The newest messages that could not be understood."""
+    return await _records(
+        conn,
+        """select id, hub, topic, substring(payload from 1 for 200) as payload, size_bytes, reason, received_at
+             from unreadable order by id desc limit %(limit)s""",
+        {"limit": limit},
+    )
+
+
+async def staff_list(conn: Connection) -> list[Record]:
+    """Everyone who works here."""
+    return await _records(conn, "select username, display_name, role, active, demo from staff order by username")
+
+
+# ---------------------------------------------------------------- health and figures
+
+
+async def heartbeats(conn: Connection) -> dict[str, Record]:
+    """What each service last said of itself."""
+    rows = await _records(conn, "select service, at, detail from service_heartbeats order by service")
+    return {row["service"]: row for row in rows}
+
+
+async def vital_signs(conn: Connection, now: datetime) -> Record:
+    """What tells whether alarms reach people: who waits, since when, and which deadline has passed."""
+    return await _record(
+        conn,
+        """select (select count(*) from alarms_waiting) as waiting,
+                  (select extract(epoch from %(now)s - min(received_at))::float8 from alarms_waiting) as oldest_s,
+                  (select extract(epoch from %(now)s - min(due_at))::float8 from alerts
+                    where state <> 'closed') as overdue_s,
+                  (select count(distinct role) from staff where demo and active) as demo_roles""",
+        {"now": now},
+    )
+
+
+async def figures(conn: Connection, now: datetime) -> Record:
+    """What /metrics shows, beside the vital signs."""
+    return await _record(
+        conn,
+        f"""select (select coalesce(jsonb_object_agg(priority, n), '{{}}') from (
+                         select priority, count(*) as n from alerts where state <> 'closed' group by priority) o) as open,
+                   (select count(*) from unreadable) as unreadable,
+                   (select count(*) from messages where state = 'failed') as messages_failed,
+                   c.* from ({COUNT_HOMES}) c""",
+        {"now": now},
+    )
+
+
+async def has_demo_users(conn: Connection) -> bool:
+    """Whether anybody can log in with the password that everybody knows."""
+    row = await (await conn.execute("select exists (select 1 from staff where demo and active)")).fetchone()
+    return row is not None and bool(row[0])

@@ -1,0 +1,160 @@
+"""The live feed of the screens: server-sent events, resumable, from one reader of the database for all streams."""
+
+import asyncio
+import json
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from alerts import queue
+from alerts.store import CHANGED
+from dashboard.errors import TooManyStreams
+from dashboard.plain import plain
+from telecare.clock import SystemClock
+from telecare.db import Connection, Pool, database_now
+from telecare.service import keep_doing, listen
+
+POLL_S: Final = 5.0  # notifications can be lost; the table is the truth
+RESYNC_AFTER: Final = 1000  # a reader this many events behind loads the list anew
+STREAMS: Final = 1000  # open at once, at most
+_BATCH: Final = 500
+_BELIEVED_S: Final = 8.0  # the feed is alive when it has read the database this recently
+_RETRY_MS: Final = 2000  # a browser reconnects after this
+
+
+@dataclass(eq=False, slots=True)
+class _Reader:
+    """One open stream: what it has still to be sent."""
+
+    pending: deque[tuple[int, str]] = field(default_factory=deque)  # (event number, the event as text)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    overrun: bool = False
+
+    def give(self, number: int, text: str) -> None:
+        if len(self.pending) >= RESYNC_AFTER:
+            self.pending.clear()
+            self.overrun = True
+        if not self.overrun:
+            self.pending.append((number, text))
+        self.wake.set()
+
+
+class Feed:
+    """Reads committed changes once and hands them to every open stream."""
+
+    def __init__(self, pool: Pool, database_url: str, beat_s: float) -> None:
+        self._pool = pool
+        self._url = database_url
+        self._beat_s = beat_s
+        self._wake = asyncio.Event()
+        self._readers: set[_Reader] = set()
+        self._position = 0
+        self._read_at = -_BELIEVED_S
+        self._closed = False
+
+    @property
+    def streams(self) -> int:
+        """How many are open."""
+        return len(self._readers)
+
+    async def run(self) -> None:
+        """Listen and read until cancelled."""
+        clock = SystemClock()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(listen(self._url, clock, {CHANGED: [self._wake]}), name="listen")
+            tasks.create_task(keep_doing(self._read_batch, self._wake, clock, POLL_S, "live feed"), name="read")
+
+    def close(self) -> None:
+        """End every stream, so that the server can stop."""
+        self._closed = True
+        for reader in self._readers:
+            reader.wake.set()
+
+    async def start(self) -> None:
+        """Begin at the newest change. Called before the first stream is opened."""
+        async with self._pool.connection() as conn:
+            self._position = await queue.last_event(conn)
+        self._read_at = time.monotonic()
+
+    async def _read_batch(self) -> bool:
+        async with self._pool.connection() as conn:
+            events = await queue.events_after(conn, self._position, _BATCH)
+            texts = await _as_texts(conn, events) if self._readers else []
+        for number, text in texts:
+            for reader in self._readers:
+                reader.give(number, text)
+        if events:
+            self._position = events[-1][0]
+        self._read_at = time.monotonic()
+        return len(events) == _BATCH
+
+    async def stream(self, last_seen: int | None) -> AsyncGenerator[str]:
+        """The events after number `last_seen`; from now on where it is None. Ends when the feed is closed.
+
+        Raises:
+            TooManyStreams: as many are open as are served.
+        """
+        if len(self._readers) >= STREAMS:
+            raise TooManyStreams("as many event streams are open as this process serves; try again later")
+        reader = _Reader()
+        # No await between these two: every event is either replayed or pending, never both and never neither.
+        self._readers.add(reader)
+        start = self._position
+        try:
+            yield f"retry: {_RETRY_MS}\n\n" + _event("beat", start if last_seen is None else last_seen, "{}")
+            if last_seen is not None and last_seen != start:
+                async for text in self._replay(last_seen, start):
+                    yield text
+            async for text in self._follow(reader, start):
+                yield text
+        finally:
+            self._readers.discard(reader)
+
+    async def _replay(self, last_seen: int, start: int) -> AsyncIterator[str]:
+        if not 0 <= start - last_seen <= RESYNC_AFTER:
+            yield _event("resync", start, "{}")
+            return
+        while last_seen < start:
+            async with self._pool.connection() as conn:
+                missed = [event for event in await queue.events_after(conn, last_seen, _BATCH) if event[0] <= start]
+                texts = await _as_texts(conn, missed)
+            for last_seen, text in texts:
+                yield text
+            if not missed:
+                return
+
+    async def _follow(self, reader: _Reader, position: int) -> AsyncIterator[str]:
+        next_beat = time.monotonic() + self._beat_s
+        while not self._closed:
+            if reader.overrun:
+                reader.overrun = False
+                position = self._position
+                yield _event("resync", position, "{}")
+            while reader.pending:
+                position, text = reader.pending.popleft()
+                yield text
+            if time.monotonic() >= next_beat:
+                next_beat = time.monotonic() + self._beat_s
+                # No beat while the database is mute: a screen that shows nothing must not look alive.
+                if time.monotonic() - self._read_at < _BELIEVED_S + self._beat_s:
+                    yield _event("beat", position, "{}")
+            reader.wake.clear()
+            if reader.pending or reader.overrun or self._closed:
+                continue
+            try:
+                async with asyncio.timeout(max(next_beat - time.monotonic(), 0)):
+                    await reader.wake.wait()
+            except TimeoutError:
+                pass
+
+
+async def _as_texts(conn: Connection, events: list[tuple[int, int]]) -> list[tuple[int, str]]:
+    now = await database_now(conn)
+    records = {alert: json.dumps(plain(await queue.list_record(conn, alert, now))) for alert in {e[1] for e in events}}
+    return [(number, _event("alert", number, records[alert])) for number, alert in events]
+
+
+def _event(name: str, number: int, data: str) -> str:
+    return f"event: {name}\nid: {number}\ndata: {data}\n\n"

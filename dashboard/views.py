@@ -1,0 +1,237 @@
+"""Pages: the templates, and the words in which records are shown."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader, PrefixLoader
+
+from dashboard.access import navigation
+from dashboard.static import StaticFiles
+from telecare.settings import Settings
+from telecare.vocabulary import (
+    CAUSE_WORDS,
+    CONFIRMED_BY_WORDS,
+    KIND_WORDS,
+    OUTCOME_WORDS,
+    PRIORITY_WORDS,
+    Cause,
+    ConfirmedBy,
+    Kind,
+    Outcome,
+    Priority,
+)
+
+ZONE: Final = "Europe/London"
+
+LOG_WORDS: Final = {
+    "raised": "Alert raised",
+    "alarm-joined": "Another alarm joined",
+    "repeated": "Pressed again",
+    "re-sounded": "Sounded again for everyone",
+    "escalated-supervisor": "Supervisor told",
+    "escalated-second-site": "Second site told",
+    "breached": "Not answered in time",
+    "claimed": "Claimed",
+    "claim-expired": "Claim ran out",
+    "released": "Put back into the queue",
+    "taken-over": "Taken over",
+    "note": "Note",
+    "contact-tried": "Tried to reach",
+    "contact-answered": "Reached",
+    "assessed": "Assessed",
+    "notified": "Contact told",
+    "notify-failed": "Contact could not be told",
+    "answered": "Contact answered",
+    "dispatched": "Sent",
+    "visit": "Visit",
+    "emergency-service": "Emergency service",
+    "welfare-due": "Welfare check due",
+    "announced": "Said to the person through the unit",
+    "safe": "Person safe",
+    "wrapped-up": "Wrapped up",
+    "closed": "Closed",
+    "reviewed": "Reviewed",
+    "reopened": "Opened again",
+    "corrected": "Corrected",
+}
+STATE_WORDS: Final = {"raised": "Waiting", "claimed": "Claimed", "safe": "Person safe", "closed": "Closed"}
+MESSAGE_WORDS: Final = {
+    "pending": "waiting to be sent",
+    "sending": "being sent",
+    "sent": "sent",
+    "failed": "could not be sent",
+}
+ANNOUNCED_WORDS: Final = {
+    "help-is-coming": "“Help is coming”",
+    "answered": "“An operator is with you”",
+    "on-the-way": "“Someone is on the way”",
+    "closed": "“The call has ended”",
+}
+
+
+class Pages:
+    """Renders pages."""
+
+    def __init__(self, settings: Settings, static: StaticFiles) -> None:
+        self._settings = settings
+        self._static = static
+        self._environment = Environment(
+            loader=ChoiceLoader(
+                [
+                    PackageLoader("dashboard"),
+                    PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
+                ]
+            ),
+            autoescape=True,
+            undefined=ChainableUndefined,  # the design system's macros ask for parameters that were not given
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters.update(
+            instant=instant, clock=clock_time, ago=ago, span=span, kind=kind_words, cause=cause_words,
+            outcome=outcome_words, confirmed=confirmed_words, level=level_words, log_text=log_text, number=number,
+            age=age_in_years,
+        )  # fmt: skip
+        self._environment.globals.update(
+            asset=static.url, LOG_WORDS=LOG_WORDS, STATE_WORDS=STATE_WORDS, MESSAGE_WORDS=MESSAGE_WORDS,
+            causes=CAUSE_WORDS, outcomes=OUTCOME_WORDS, confirmations=CONFIRMED_BY_WORDS,
+        )  # fmt: skip
+
+    def render(
+        self, request: Request, template: str, status: int = 200, context: dict[str, Any] | None = None
+    ) -> HTMLResponse:
+        """A page. Who is logged in, and the form token, are at hand in every template."""
+        visitor = getattr(request.state, "visitor", None)
+        settings = self._settings
+        common = {
+            "path": request.url.path,
+            "member": visitor.member if visitor else None,
+            "csrf": visitor.csrf if visitor else None,
+            "navigation": navigation(visitor.member.role, settings.demo) if visitor else [],
+            "service": settings.service_name,
+            "service_phone": settings.service_phone,
+            "demo": settings.demo,
+            "zone": _zone(ZONE).key if isinstance(_zone(ZONE), ZoneInfo) else "UTC",
+            "design_system": self._static.has_design_system,
+        }
+        page = self._environment.get_template(template).render(common | (context or {}))
+        return HTMLResponse(page, status)
+
+
+def _zone(name: str) -> Any:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):  # a machine without time zone data shows UTC, and says so
+        return UTC
+
+
+def instant(at: datetime | None, timezone: str = ZONE) -> str:
+    """A day and a time as people read them."""
+    return "not known" if at is None else f"{at.astimezone(_zone(timezone)):%a %-d %b %Y, %H:%M:%S}"
+
+
+def clock_time(at: datetime, now: datetime, timezone: str = ZONE) -> str:
+    """The time of day; with the day where that is another than today."""
+    local = at.astimezone(_zone(timezone))
+    same_day = local.date() == now.astimezone(_zone(timezone)).date()
+    return f"{local:%H:%M:%S}" if same_day else f"{local:%a %-d %b, %H:%M:%S}"
+
+
+def ago(at: datetime | None, now: datetime) -> str:
+    """How long ago, in one word and a number."""
+    if at is None:
+        return "never"
+    seconds = (now - at).total_seconds()
+    return f"{span(seconds)} ago" if seconds >= 5 else "just now"
+
+
+def span(length: float | timedelta) -> str:
+    """A length of time in its largest whole unit."""
+    seconds = int(length.total_seconds() if isinstance(length, timedelta) else length)
+    for size, name in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size or (seconds >= size and name != "days"):
+            return f"{seconds // size} {name}"
+    return f"{max(seconds, 0)} s"
+
+
+def kind_words(kind: str) -> str:
+    """An alarm's kind in words."""
+    return KIND_WORDS[Kind(kind)]
+
+
+def level_words(priority: int) -> str:
+    """A level's word."""
+    return PRIORITY_WORDS[Priority(priority)]
+
+
+def cause_words(cause: str) -> str:
+    """A cause in words."""
+    return CAUSE_WORDS[Cause(cause)]
+
+
+def outcome_words(outcome: str) -> str:
+    """An outcome in words."""
+    return OUTCOME_WORDS[Outcome(outcome)]
+
+
+def confirmed_words(confirmed_by: str) -> str:
+    """Who confirmed, in words."""
+    return CONFIRMED_BY_WORDS[ConfirmedBy(confirmed_by)]
+
+
+def number(value: float) -> str:
+    """A reading's value without digits that say nothing."""
+    return f"{value:.10g}"
+
+
+def age_in_years(born: Any, now: datetime) -> int:
+    """Full years."""
+    today = now.astimezone(_zone(ZONE)).date()
+    return int(today.year - born.year - ((today.month, today.day) < (born.month, born.day)))
+
+
+def log_text(entry: dict[str, Any]) -> str:
+    """The words of a log entry beside what it is."""
+    detail = entry["detail"]
+    special = _SPECIAL.get(entry["what"])
+    if special is not None:
+        return special(detail)
+    parts = [
+        str(detail[name]) for name in ("reason", "contact", "responder", "text", "note", "why") if detail.get(name)
+    ]
+    return ". ".join(parts)
+
+
+def _closed(detail: dict[str, Any]) -> str:
+    if not detail.get("cause"):
+        return str(detail.get("note") or "")
+    done = ", ".join(outcome_words(outcome) for outcome in detail.get("outcomes", ()))
+    words = f"{cause_words(detail['cause'])}. {done}. {_safe(detail)}"
+    return f"{words} — {detail['note']}" if detail.get("note") else words
+
+
+def _safe(detail: dict[str, Any]) -> str:
+    return f"{confirmed_words(detail['confirmed_by'])}: {detail.get('how', '')}"
+
+
+def _alarm(detail: dict[str, Any]) -> str:
+    parts = []
+    if detail.get("kind"):
+        parts.append(kind_words(detail["kind"]))
+    parts += [str(detail[name]) for name in ("reason", "text") if detail.get(name)]
+    return ". ".join(parts)
+
+
+_SPECIAL: Final = {
+    "closed": _closed,
+    "safe": _safe,
+    "raised": _alarm,
+    "alarm-joined": _alarm,
+    "repeated": _alarm,
+    "taken-over": lambda detail: f"from {detail.get('from', '?')}: {detail.get('reason', '')}",
+    "announced": lambda detail: ANNOUNCED_WORDS.get(detail.get("text", ""), str(detail.get("text", ""))),
+    "welfare-due": lambda detail: "No welfare check for some time: is the person safe?",
+}

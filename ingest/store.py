@@ -1,0 +1,224 @@
+"""Every SQL statement that ingest sends."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from enum import Enum, auto
+from typing import Final
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from ingest.domain import RAW_LIMIT, Intake, other_hubs_id
+from telecare.clock import parse_instant
+from telecare.db import Connection
+from telecare.wire import CommandResult, HubState
+
+ARRIVED: Final = "telecare_alarms"  # NOTIFY channel: an alarm waits to be taken into an alert
+_PARTITION_LOCK: Final = 7_352_273_003  # pg_advisory_lock key: one maker of partitions at a time
+
+
+class Saved(Enum):
+    """What became of an alarm."""
+
+    NEW = auto()
+    REPEAT = auto()  # the same one again
+    CONTRADICTION = auto()  # the same id with another content: the first one stands
+    NOT_ENROLLED = auto()  # no such hub: it can be nobody's alarm
+
+
+SAVE_ALARM = """
+    insert into alarms (id, hub, given_id, seq, device, kind, at, clock_synced, test, location, evidence, doubts, raw,
+                        content_hash, received_at)
+    select %(id)s, h.name, %(given_id)s, %(seq)s, %(device)s, %(kind)s, %(at)s, %(clock_synced)s, %(test)s,
+           %(location)s, %(evidence)s, %(doubts)s, %(raw)s, %(content_hash)s, %(now)s
+      from hubs h where h.name = %(hub)s
+    on conflict do nothing
+"""
+
+
+async def save_alarm(conn: Connection, intake: Intake, now: datetime) -> Saved:
+    """Commit-ready: the alarm and its place on the waiting list, once, however often it comes."""
+    if await _insert(conn, intake, now):
+        return Saved.NEW
+    row = await (await conn.execute("select hub, content_hash from alarms where id = %s", (intake.id,))).fetchone()
+    if row is None:
+        return Saved.NOT_ENROLLED
+    if row[0] != intake.hub:
+        # Hubs that were copied make the same ids. That must not silence the second one.
+        enrolled = await (await conn.execute("select 1 from hubs where name = %s", (intake.hub,))).fetchone()
+        return await save_alarm(conn, other_hubs_id(intake), now) if enrolled else Saved.NOT_ENROLLED
+    await conn.execute("update alarms set repeats = repeats + 1 where id = %s", (intake.id,))
+    return Saved.REPEAT if row[1] == intake.content_hash else Saved.CONTRADICTION
+
+
+async def _insert(conn: Connection, intake: Intake, now: datetime) -> bool:
+    read = intake.read
+    cursor = await conn.execute(
+        SAVE_ALARM,
+        {
+            "id": intake.id,
+            "hub": intake.hub,
+            "given_id": read.given_id,
+            "seq": read.seq,
+            "device": read.device,
+            "kind": read.kind.value,
+            "at": read.at,
+            "clock_synced": read.clock_synced,
+            "test": read.test,
+            "location": read.location,
+            "evidence": Jsonb(read.evidence),
+            "doubts": list(read.doubts),
+            "raw": intake.raw,
+            "content_hash": intake.content_hash,
+            "now": now,
+        },
+    )
+    if cursor.rowcount != 1:
+        return False
+    await conn.execute("insert into alarms_waiting (alarm_id, received_at) values (%s, %s)", (intake.id, now))
+    await conn.execute("select pg_notify(%s, '')", (ARRIVED,))
+    return True
+
+
+SAVE_STATE = """
+    insert into hub_states (hub, online, session, firmware, mains, battery, network, outbox, heartbeat_s, stated_at,
+                            received_at)
+    select h.name, %(online)s, %(session)s, %(firmware)s, %(mains)s, %(battery)s, %(network)s, %(outbox)s,
+           %(heartbeat_s)s, %(stated_at)s, %(now)s
+      from hubs h where h.name = %(hub)s
+    on conflict (hub) do update
+       set online = excluded.online, session = excluded.session, stated_at = excluded.stated_at,
+           received_at = excluded.received_at,
+           firmware = coalesce(excluded.firmware, hub_states.firmware),
+           mains = coalesce(excluded.mains, hub_states.mains),
+           battery = coalesce(excluded.battery, hub_states.battery),
+           network = coalesce(excluded.network, hub_states.network),
+           outbox = coalesce(excluded.outbox, hub_states.outbox),
+           heartbeat_s = coalesce(excluded.heartbeat_s, hub_states.heartbeat_s)
+     where excluded.session >= hub_states.session and not %(retained)s
+"""
+
+
+async def save_state(conn: Connection, hub: str, state: HubState, now: datetime, *, retained: bool) -> bool:
+    """Keep a hub's state; a will of an older session says nothing. False where the hub is not enrolled.
+
+    A retained state is what the broker remembers, not a sign of life: it only fills a gap.
+    """
+    cursor = await conn.execute(
+        SAVE_STATE,
+        {
+            "hub": hub,
+            "online": state.online,
+            "session": state.session,
+            "firmware": state.firmware,
+            "mains": state.mains,
+            "battery": state.battery,
+            "network": state.network,
+            "outbox": state.outbox,
+            "heartbeat_s": state.heartbeat_s,
+            "stated_at": parse_instant(state.at) if state.at else None,
+            "now": now,
+            "retained": retained,
+        },
+    )
+    if cursor.rowcount:
+        return True
+    return await (await conn.execute("select 1 from hubs where name = %s", (hub,))).fetchone() is not None
+
+
+async def save_result(conn: Connection, hub: str, result: CommandResult, now: datetime) -> bool:
+    """Keep what became of a command, once. False where the hub is not enrolled."""
+    await conn.execute(
+        """insert into command_results (command_id, hub, ok, detail, received_at)
+           select %s, h.name, %s, %s, %s from hubs h where h.name = %s on conflict do nothing""",
+        (result.id[:64], result.ok, result.detail[:1000], now, hub),
+    )
+    return await (await conn.execute("select 1 from hubs where name = %s", (hub,))).fetchone() is not None
+
+
+async def keep_unreadable(
+    conn: Connection, hub: str | None, topic: str, payload: bytes, reason: str, now: datetime
+) -> None:
+    """Keep what could not be understood, where an engineer sees it."""
+    await conn.execute(
+        """insert into unreadable (hub, topic, payload, size_bytes, reason, received_at)
+           values (%s, %s, %s, %s, %s, %s)""",
+        (hub, topic.replace("\0", " ")[:200], payload[:RAW_LIMIT], len(payload), reason.replace("\0", " ")[:500], now),
+    )
+
+
+# ---------------------------------------------------------------- readings
+
+Name = tuple[str, str, str]  # hub, device, measure
+
+
+async def series_ids(conn: Connection, names: Sequence[Name]) -> dict[Name, int]:
+    """The number of each series, made where it is new; a hub that is not enrolled has none."""
+    columns = [list(column) for column in zip(*names, strict=True)]
+    await conn.execute(
+        """insert into series (hub, device, measure)
+           select h.name, n.device, n.measure
+             from unnest(%b::text[], %b::text[], %b::text[]) n (hub, device, measure) join hubs h on h.name = n.hub
+           on conflict do nothing""",
+        columns,
+    )
+    rows = await (
+        await conn.execute(
+            """select s.hub, s.device, s.measure, s.id
+                 from unnest(%b::text[], %b::text[], %b::text[]) n (hub, device, measure)
+                 join series s using (hub, device, measure)""",
+            columns,
+        )
+    ).fetchall()
+    return {(row[0], row[1], row[2]): row[3] for row in rows}
+
+
+SAVE_READINGS = """
+    insert into readings (series_id, at, value, received_at)
+    select n.series_id, n.at, n.value, %b
+      from unnest(%b::integer[], %b::timestamptz[], %b::float8[]) n (series_id, at, value)
+    on conflict do nothing
+"""
+
+
+async def save_readings(conn: Connection, rows: Sequence[tuple[int, datetime, float]], now: datetime) -> int:
+    """Store readings given as (series, instant, value); the same one twice is one. How many were new."""
+    if not rows:
+        return 0
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return (await conn.execute(SAVE_READINGS, (now, *columns))).rowcount
+
+
+async def make_partitions(conn: Connection, today: date, back: int, ahead: int) -> list[str]:
+    """Make a partition for each day from `back` days ago to `ahead` days ahead (UTC); the names of the new ones.
+
+    Readings of such a day that are in the default partition move over.
+    """
+    async with conn.transaction():
+        await conn.execute("select pg_advisory_xact_lock(%s)", (_PARTITION_LOCK,))
+        rows = await (
+            await conn.execute(
+                "select inhrelid::regclass::text from pg_inherits where inhparent = 'readings'::regclass"
+            )
+        ).fetchall()
+        exist = {row[0] for row in rows}
+        days = [today + timedelta(days=offset) for offset in range(-back, ahead + 1)]
+        new = [day for day in days if f"readings_{day:%Y%m%d}" not in exist]
+        for day in new:
+            await _make_partition(conn, day)
+    return [f"readings_{day:%Y%m%d}" for day in new]
+
+
+async def _make_partition(conn: Connection, day: date) -> None:
+    name = sql.Identifier(f"readings_{day:%Y%m%d}")
+    begin, end = (sql.Literal(f"{d.isoformat()} 00:00:00+00") for d in (day, day + timedelta(days=1)))
+    await conn.execute(sql.SQL("create table {} (like readings including all)").format(name))
+    await conn.execute(
+        sql.SQL(
+            """with moved as (delete from readings_default where at >= {} and at < {} returning *)
+               insert into {} select * from moved"""
+        ).format(begin, end, name)
+    )
+    await conn.execute(
+        sql.SQL("alter table readings attach partition {} for values from ({}) to ({})").format(name, begin, end)
+    )

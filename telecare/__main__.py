@@ -1,0 +1,5 @@
+"""`python -m telecare`: the `telecare` command."""
+
+from telecare.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""The register: people, homes, hubs, devices, contacts, staff and councils."""

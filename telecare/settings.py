@@ -1,0 +1,159 @@
+"""Settings: read once, typed, from `TELECARE_…` variables; what a running `telecare up` chose fills the rest.
+
+`telecare settings` lists them all. A wrong one stops the start with one clear line.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from telecare.errors import CannotStart
+
+RUNTIME_FILE: Final = "runtime.json"  # in the data directory: where the running system is (mode 0600)
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """Every setting of the service. Durations are in seconds, sizes as named."""
+
+    model_config = SettingsConfigDict(env_prefix="TELECARE_", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(
+        Path("telecare-data"), description="where embedded parts and simulated homes keep their files"
+    )
+    database_url: SecretStr | None = Field(None, description="postgresql://…; without one, `up` starts its own")
+    mqtt_url: SecretStr | None = Field(None, description="mqtt://user:password@host:port of the service's own login")
+    hub_mqtt_url: str | None = Field(
+        None, description="mqtt://host:port that hubs are told; by default that of mqtt_url"
+    )
+    mqtt_password_file: Path | None = Field(
+        None, description="the broker's password file, written when hubs are enrolled"
+    )
+    postgres_bin: Path | None = Field(None, description="folder of initdb and postgres; by default the wheel's")
+    mosquitto: Path | None = Field(None, description="the mosquitto program; by default found on the PATH or in sbin")
+    host: str = Field("127.0.0.1", description="address that the dashboard listens on")
+    port: int = Field(8080, ge=1, le=65535, description="port that the dashboard listens on")
+    demo: bool = Field(False, description="demo users exist; loopback only")
+
+    readings_linger_ms: float = Field(8, gt=0, le=1000, description="readings wait this long for company, in ms")
+    readings_batch: int = Field(2000, ge=1, le=20_000, description="readings in one commit at most")
+    ingest_buffer: int = Field(20_000, ge=100, description="messages held in memory at most; then the broker waits")
+    alarm_future_s: Seconds = Field(300, description="an alarm's own time may be this far ahead before it is doubted")
+    partition_days_ahead: int = Field(3, ge=1, le=60, description="day partitions of readings made in advance")
+
+    alerts_poll_s: Seconds = Field(1.0, description="the alert engine looks at least this often; it is woken sooner")
+    resound_s: Seconds = Field(30, description="unclaimed this long: sounds again for all")
+    supervisor_s: Seconds = Field(60, description="unclaimed this long: the supervisor is told")
+    second_site_s: Seconds = Field(120, description="unclaimed this long: the second site is told")
+    breach_s: Seconds = Field(180, description="unclaimed this long: a breach, and the first contact is told")
+    welfare_s: Seconds = Field(600, description="a claimed alert asks for a welfare check this often")
+    technical_s: Seconds = Field(3600, description="an unclaimed level 4 alert is shown again this often")
+    service_name: str = Field("Anytown Telecare", max_length=30, description="how messages to contacts begin")
+    service_phone: str = Field("01632 960000", max_length=20, description="the number that contacts are asked to call")
+    command_valid_s: Seconds = Field(120, description="a hub obeys a command this long after it was made")
+    message_try_s: Seconds = Field(10, description="one attempt to send a message may take this long")
+    message_attempts: int = Field(3, ge=1, le=20, description="attempts before a message has failed")
+
+    session_hours: float = Field(12, gt=0, le=168, description="a login lasts this long")
+    login_attempts: int = Field(10, ge=1, description="failed logins per name or address in 5 minutes before waiting")
+    beat_s: Seconds = Field(5, description="the event stream says that it lives this often")
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and urlsplit(value.get_secret_value()).scheme not in ("postgresql", "postgres"):
+            raise ValueError("must begin with postgresql://")
+        return value
+
+    @field_validator("mqtt_url")
+    @classmethod
+    def _mqtt(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parse_mqtt_url(value.get_secret_value())
+        return value
+
+    @property
+    def database(self) -> str:
+        """The database's URL.
+
+        Raises:
+            CannotStart: none is set and no system runs in the data directory.
+        """
+        if self.database_url is None:
+            raise CannotStart(f"no database: set TELECARE_DATABASE_URL, or start `telecare up` in {self.data_dir}")
+        return self.database_url.get_secret_value()
+
+    @property
+    def mqtt(self) -> str:
+        """The broker's URL with the service's login.
+
+        Raises:
+            CannotStart: none is set and no system runs in the data directory.
+        """
+        if self.mqtt_url is None:
+            raise CannotStart(f"no broker: set TELECARE_MQTT_URL, or start `telecare up` in {self.data_dir}")
+        return self.mqtt_url.get_secret_value()
+
+    @property
+    def mqtt_url_for_hubs(self) -> str:
+        """mqtt://host:port, without a login."""
+        if self.hub_mqtt_url is not None:
+            return self.hub_mqtt_url
+        url = parse_mqtt_url(self.mqtt)
+        return f"{url.scheme}://{url.host}:{url.port}"
+
+
+class MqttUrl:
+    """The parts of an MQTT URL."""
+
+    __slots__ = ("host", "password", "port", "scheme", "username")
+
+    def __init__(self, scheme: str, host: str, port: int, username: str | None, password: str | None) -> None:
+        self.scheme, self.host, self.port, self.username, self.password = scheme, host, port, username, password
+
+
+def parse_mqtt_url(url: str) -> MqttUrl:
+    """Read `mqtt://[user[:password]@]host[:port]` (or `mqtts://`).
+
+    Raises:
+        ValueError: it is no such URL.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+        raise ValueError("must be mqtt://host:port or mqtts://host:port")
+    port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
+    return MqttUrl(parts.scheme, parts.hostname, port, parts.username, parts.password)
+
+
+def load_settings(data_dir: Path | None = None, *, runtime: bool = True, **given: Any) -> Settings:
+    """Settings from what was `given`, then the environment, then (with `runtime`) what runs in the data directory.
+
+    Raises:
+        CannotStart: a setting is wrong.
+    """
+    if data_dir is not None:
+        given["data_dir"] = data_dir
+    try:
+        first = Settings(**given)
+        found = _runtime(first.data_dir) if runtime and first.database_url is None else {}
+        unset = {name: value for name, value in found.items() if name not in first.model_fields_set}
+        return Settings(**given, **unset) if unset else first
+    except ValidationError as problem:
+        error = problem.errors()[0]
+        name = "_".join(str(part) for part in error["loc"]).upper()
+        raise CannotStart(f"setting TELECARE_{name}: {error['msg'].removeprefix('Value error, ')}") from problem
+
+
+def _runtime(data_dir: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((data_dir / RUNTIME_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as problem:
+        raise CannotStart(f"{data_dir / RUNTIME_FILE} cannot be read: {problem}") from problem
+    return found["settings"] if isinstance(found, dict) and isinstance(found.get("settings"), dict) else {}

@@ -1,0 +1,154 @@
+"""Real parts for every test: a PostgreSQL of this test process's own, and a fresh migrated database for each test."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from telecare.db import Pool, open_pool
+from telecare.embedded import postgres as embedded
+from telecare.embedded.broker import Broker, find_mosquitto
+from telecare.migrate import migrate
+from telecare.processes import free_port, popen_options, server_user
+from telecare.settings import Settings
+
+REPOSITORY = Path(__file__).parent.parent
+SHARED_DATA = (
+    REPOSITORY.parent / "shared" / "data"
+)  # recorded data; tests that need it are skipped, by name, without it
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[embedded.Postgres]:
+    """A running server with a migrated template database."""
+    user = server_user()
+    # Not pytest's own folder: as root the server runs as another user, who must be able to go there.
+    folder = Path(tempfile.mkdtemp(prefix="telecare-test-"))
+    if user is not None:
+        os.chown(folder, user.uid, user.gid)
+    server = embedded.Postgres(
+        bin=embedded.find_binaries(None, user), data=folder / "data", port=free_port(), user=user,
+        superuser_password="test-only", password="test-only", durable=False,
+    )  # fmt: skip
+    embedded.initialise(server)
+    with (folder / "postgres.log").open("wb") as log:
+        process = subprocess.Popen(server.command(), stdout=log, stderr=log, **popen_options(user, signal.SIGQUIT))
+        try:
+            embedded.wait_until_ready(server, lambda: process.poll() is None)
+            embedded.prepare(server, "template_telecare")
+            migrate(_database(server, "template_telecare"))
+            yield server
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=20)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _database(server: embedded.Postgres, name: str) -> str:
+    return urlunsplit(urlsplit(server.url)._replace(path=f"/{name}"))
+
+
+@pytest.fixture
+def empty_database_url(postgres: embedded.Postgres) -> Iterator[str]:
+    """A database with nothing in it, owned by the service's role."""
+    name = f"empty_{next(_numbers)}"
+    embedded.prepare(postgres, name)
+    yield _database(postgres, name)
+    _drop(postgres, name)
+
+
+@pytest.fixture
+def database_url(postgres: embedded.Postgres) -> Iterator[str]:
+    """A fresh, migrated database of this test's own."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(postgres.superuser_url, autocommit=True) as conn:
+        make = sql.SQL("create database {} template template_telecare owner {}")
+        conn.execute(make.format(sql.Identifier(name), sql.Identifier(embedded.ROLE)))
+    yield _database(postgres, name)
+    _drop(postgres, name)
+
+
+def _drop(server: embedded.Postgres, name: str) -> None:
+    with psycopg.connect(server.superuser_url, autocommit=True) as conn:
+        conn.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    """A pool on this test's database."""
+    async with open_pool(database_url, name="test", size=6) as opened:
+        yield opened
+
+
+# ---------------------------------------------------------------- a broker
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    """A running broker: Mosquitto where there is one, else the wheel's."""
+    yield from running_broker(find_mosquitto(None))
+
+
+def running_broker(mosquitto: Path | None) -> Iterator[Broker]:
+    """A broker in a folder of its own; enrol hubs with `enrol_hub`."""
+    user = server_user() if mosquitto else None
+    folder = Path(tempfile.mkdtemp(prefix="telecare-test-broker-"))
+    if user is not None:
+        os.chown(folder, user.uid, user.gid)
+    made = Broker(folder / "broker", free_port(), mosquitto, user, "test-only")
+    made.write_files()
+    process = subprocess.Popen(made.command(), stderr=subprocess.DEVNULL, **popen_options(user, signal.SIGTERM))
+    try:
+        (made.folder / "broker.pid").write_text(str(process.pid), encoding="ascii")
+        wait_for_port(made.port)
+        yield made
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait_for_port(port: int, timeout_s: float = 15.0) -> None:
+    """Wait until somebody listens on a loopback port."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        with socket.socket() as trial:
+            if trial.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise TimeoutError(f"nobody listens on {port}")
+
+
+@pytest.fixture
+def settings(database_url: str, broker: Broker, tmp_path: Path) -> Settings:
+    """Settings of a service on this test's database and broker."""
+    return service_settings(database_url, broker, tmp_path)
+
+
+def service_settings(database_url: str, broker: Broker, data_dir: Path, **given: Any) -> Settings:
+    """Settings with nothing taken from the environment."""
+    return Settings.model_validate(
+        {
+            "database_url": database_url,
+            "mqtt_url": broker.service_url,
+            "hub_mqtt_url": broker.hub_url,
+            "mqtt_password_file": broker.password_file,
+            "data_dir": data_dir,
+            "demo": True,
+        }
+        | given
+    )

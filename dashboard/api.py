@@ -161,7 +161,7 @@ async def take_over(request: Request, number: AlertNumber, body: steps.TakeOver)
     "/alerts/{alert_id}/log", response_model=models.ListedAlert, responses=_CONFLICT, summary="Write something down"
 )
 async def log(request: Request, number: AlertNumber, body: steps.Log) -> Response:
-    """A `note` from anyone; from who has the alert also a contact tried or reached, an assessment, a visit, a 999 call."""
+    """A `note` from anyone; a contact tried or reached, an assessment, a visit, a 999 call from who has the alert."""
     return await _take(request, number, body)
 
 

@@ -131,7 +131,8 @@ class Figures:
 async def metrics(request: Request) -> Response:
     """Gauges from the database, and this process's own."""
     async with database(request) as (conn, now):
-        signs, counts = await store.vital_signs(conn, now), await store.figures(conn, now)
+        signs = await store.vital_signs(conn, now)
+        counts = await store.figures(conn) | await store.count_homes(conn)
         beats = await store.heartbeats(conn)
     figures: Figures = request.app.state.figures
     text = figures.text(now, signs, counts, beats, parts_of(request).feed.streams)

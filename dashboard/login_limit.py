@@ -15,7 +15,7 @@ class LoginLimit:
         self._failures: dict[str, deque[float]] = {}
 
     def admit(self, keys: tuple[str, ...], now: float) -> bool:
-        """Whether another try is allowed. It counts as failed until `forgive`, so that many at once are no way round."""
+        """Whether another try is allowed. It counts as failed until `forgive`: many at once are no way round."""
         if len(self._failures) > _MANY:
             self._sweep(now)
         tries = [self._recent(key, now) for key in keys]

@@ -41,7 +41,7 @@ DONE: Final = {
 async def _queue(request: Request) -> dict[str, Any]:
     async with database(request) as (conn, now):
         alerts = await queue.open_alerts(conn, now, QUEUE_LIMIT)
-        return {"alerts": alerts, "now": now, "counts": await store.count_homes(conn, now), "limit": QUEUE_LIMIT}
+        return {"alerts": alerts, "now": now, "counts": await store.count_homes(conn), "limit": QUEUE_LIMIT}
 
 
 @router.get("/console")
@@ -117,7 +117,7 @@ async def _everything_about(conn: Connection, number: int, now: datetime) -> dic
     return {
         "alert": record,
         "home": await homes.home(conn, record["home"]),
-        "hubs": await store.hubs_of(conn, record["home"], now),
+        "hubs": await store.hubs_of(conn, record["home"]),
         "people": [person | {"contacts": await homes.contacts_of(conn, person["id"])} for person in people],
         "earlier": [one for one in earlier if one["id"] != number][:EARLIER],
     }

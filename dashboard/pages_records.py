@@ -27,8 +27,8 @@ async def homes(request: Request) -> Response:
     """Homes, all or those that hold the words searched for."""
     words = request.query_params.get("q", "").replace("\0", "").strip()[:WORDS_LIMIT]
     async with database(request) as (conn, now):
-        found = await store.find_homes(conn, words, now, HOMES_LIMIT + 1)
-        context: dict[str, Any] = {"counts": await store.count_homes(conn, now)}
+        found = await store.find_homes(conn, words, HOMES_LIMIT + 1)
+        context: dict[str, Any] = {"counts": await store.count_homes(conn)}
     context |= {"homes": found[:HOMES_LIMIT], "more": len(found) > HOMES_LIMIT, "words": words, "now": now}
     return parts_of(request).pages.render(request, "homes.html", context=context)
 
@@ -66,7 +66,7 @@ async def _home_page(request: Request, home_id: str, status: int = 200, more: di
             "home": record,
             "people": await register.people_of(conn, number),
             "devices": await register.devices_of(conn, number),
-            "hubs": await store.hubs_of(conn, number, now),
+            "hubs": await store.hubs_of(conn, number),
             "windows": await store.test_windows_of(conn, number, now),
             "readings": await store.last_readings(conn, number, now - timedelta(days=READINGS_DAYS)),
             "days": READINGS_DAYS,

@@ -66,9 +66,9 @@ async def admin(request: Request) -> Response:
     settings = parts_of(request).settings
     async with database(request) as (conn, now):
         signs, beats = await store.vital_signs(conn, now), await store.heartbeats(conn)
-        context = {
-            "counts": await store.count_homes(conn, now),
-            "figures": await store.figures(conn, now),
+        context: dict[str, Any] = {
+            "counts": await store.count_homes(conn),
+            "figures": await store.figures(conn),
             "unreadable": [_readable(row) for row in await store.unreadable(conn, UNREADABLE_SHOWN)],
             "staff": await store.staff_list(conn),
         }

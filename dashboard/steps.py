@@ -55,7 +55,7 @@ class LogDetail(BaseModel):
 class Log(Step):
     """Write down what happened."""
 
-    what: Text = Field(json_schema_extra={"enum": sorted(actions.LOGGED_BY_HAND)})
+    what: Text = Field(json_schema_extra={"enum": [*sorted(actions.LOGGED_BY_HAND)]})
     detail: LogDetail
 
     async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:

@@ -65,31 +65,24 @@ async def note_access(conn: Connection, now: datetime, username: str, what: str,
 
 # ---------------------------------------------------------------- homes
 
-# A hub is online when it said so and has been heard within three of its heartbeats.
-_ONLINE: Final = "(s.online and s.received_at > %(now)s - 3 * make_interval(secs => coalesce(s.heartbeat_s, 60)))"
 
-COUNT_HOMES: Final = f"""
-    select (select count(*) from homes) as homes, count(h.name) as hubs,
-           count(*) filter (where {_ONLINE}) as hubs_online
-      from hubs h left join hub_states s on s.hub = h.name
-"""
-
-
-async def count_homes(conn: Connection, now: datetime) -> Record:
+async def count_homes(conn: Connection) -> Record:
     """How many homes and hubs there are, and how many hubs are online."""
-    return await _record(conn, COUNT_HOMES, {"now": now})
+    return await _record(
+        conn,
+        """select (select count(*) from homes) as homes, count(*) as hubs,
+                  count(*) filter (where online) as hubs_online from hubs_heard""",
+    )
 
 
-FIND_HOMES: Final = f"""
+FIND_HOMES: Final = """
     select h.id, h.address, h.postcode,
            array(select jsonb_build_object('id', p.id, 'name', p.name) from people p
                   where p.home_id = h.id order by p.name) as people,
-           b.hubs, b.hubs_online, b.last_heard
+           array(select jsonb_build_object('name', u.name, 'online', u.online) from hubs_heard u
+                  where u.home_id = h.id order by u.name) as hubs,
+           (select max(u.received_at) from hubs_heard u where u.home_id = h.id) as last_heard
       from homes h
-      cross join lateral (
-           select array_agg(u.name order by u.name) filter (where u.name is not null) as hubs,
-                  count(*) filter (where {_ONLINE}) as hubs_online, max(s.received_at) as last_heard
-             from hubs u left join hub_states s on s.hub = u.name where u.home_id = h.id) b
      where %(words)s = ''
         or h.address ilike %(pattern)s or replace(h.postcode, ' ', '') ilike %(no_spaces)s or h.phone ilike %(pattern)s
         or exists (select 1 from people p where p.home_id = h.id
@@ -99,22 +92,16 @@ FIND_HOMES: Final = f"""
 """
 
 
-async def find_homes(conn: Connection, words: str, now: datetime, limit: int) -> list[Record]:
+async def find_homes(conn: Connection, words: str, limit: int) -> list[Record]:
     """Homes whose address, postcode, telephone, people or hubs contain these words; all where there are none."""
     escaped = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     values = {"words": words, "pattern": f"%{escaped}%", "no_spaces": f"%{escaped.replace(' ', '')}%"}
-    return await _records(conn, FIND_HOMES, values | {"now": now, "limit": limit})
+    return await _records(conn, FIND_HOMES, values | {"limit": limit})
 
 
-async def hubs_of(conn: Connection, home_id: UUID, now: datetime) -> list[Record]:
+async def hubs_of(conn: Connection, home_id: UUID) -> list[Record]:
     """A home's hubs with what each last said."""
-    return await _records(
-        conn,
-        f"""select h.name, coalesce({_ONLINE}, false) as online, s.received_at, s.firmware, s.mains, s.battery,
-                   s.network, s.outbox
-              from hubs h left join hub_states s on s.hub = h.name where h.home_id = %(home)s order by h.name""",
-        {"home": home_id, "now": now},
-    )
+    return await _records(conn, "select * from hubs_heard where home_id = %(home)s order by name", {"home": home_id})
 
 
 async def test_windows_of(conn: Connection, home_id: UUID, now: datetime) -> dict[str, datetime]:
@@ -249,16 +236,14 @@ async def vital_signs(conn: Connection, now: datetime) -> Record:
     )
 
 
-async def figures(conn: Connection, now: datetime) -> Record:
-    """What /metrics shows, beside the vital signs."""
+async def figures(conn: Connection) -> Record:
+    """What /metrics shows, beside the vital signs and the homes."""
     return await _record(
         conn,
-        f"""select (select coalesce(jsonb_object_agg(priority, n), '{{}}') from (
-                         select priority, count(*) as n from alerts where state <> 'closed' group by priority) o) as open,
-                   (select count(*) from unreadable) as unreadable,
-                   (select count(*) from messages where state = 'failed') as messages_failed,
-                   c.* from ({COUNT_HOMES}) c""",
-        {"now": now},
+        """select (select coalesce(jsonb_object_agg(priority, n), '{}') from (
+                    select priority, count(*) as n from alerts where state <> 'closed' group by priority) o) as open,
+                  (select count(*) from unreadable) as unreadable,
+                  (select count(*) from messages where state = 'failed') as messages_failed""",
     )
 
 

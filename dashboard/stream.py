@@ -120,10 +120,11 @@ class Feed:
             async with self._pool.connection() as conn:
                 missed = [event for event in await queue.events_after(conn, last_seen, _BATCH) if event[0] <= start]
                 texts = await _as_texts(conn, missed)
-            for last_seen, text in texts:
-                yield text
-            if not missed:
+            if not texts:
                 return
+            for _, text in texts:
+                yield text
+            last_seen = texts[-1][0]
 
     async def _follow(self, reader: _Reader, position: int) -> AsyncIterator[str]:
         next_beat = time.monotonic() + self._beat_s

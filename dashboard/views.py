@@ -1,5 +1,6 @@
 """Pages: the templates, and the words in which records are shown."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -225,7 +226,7 @@ def _alarm(detail: dict[str, Any]) -> str:
     return ". ".join(parts)
 
 
-_SPECIAL: Final = {
+_SPECIAL: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "closed": _closed,
     "safe": _safe,
     "raised": _alarm,

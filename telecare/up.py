@@ -218,7 +218,10 @@ async def _start_broker(
     def remember(pid: int) -> None:
         pid_file.write_text(str(pid), encoding="ascii")
 
-    await supervisor.start(Part("broker", broker.command(), death_signal=signal.SIGTERM, started=remember))
+    await supervisor.start(
+        # As that user from the start: a program that changes its user itself no longer hears of our death.
+        Part("broker", broker.command(), user=user, death_signal=signal.SIGTERM, started=remember)
+    )
     await supervisor.wait_ready("broker", lambda: _listens(broker.port), 15)
     return {
         "mqtt_url": broker.service_url,

@@ -13,10 +13,14 @@ fi
 echo "installing$missing ..."
 export DEBIAN_FRONTEND=noninteractive
 # A broker of the system's own must not start with its package.
-printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod +x "$policy"
+    trap 'rm -f "$policy"' EXIT
+fi
 log=$(mktemp)
 if ! { apt-get update -q && apt-get install -y -q --no-install-recommends $missing; } >"$log" 2>&1; then
     tail -5 "$log"
     echo "could not be installed:$missing; the tests that need them are skipped by name"
 fi
-rm -f "$log" /usr/sbin/policy-rc.d
+rm -f "$log"

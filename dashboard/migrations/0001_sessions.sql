@@ -17,3 +17,11 @@ create table access_log (
     home_id  uuid references homes,
     alert_id bigint references alerts
 );
+
+-- Each hub with what it last said. It is online when it said so and has been heard within three of its heartbeats.
+create view hubs_heard as
+    select h.name, h.home_id, s.received_at, s.firmware, s.mains, s.battery, s.network, s.outbox,
+           coalesce(s.online and s.received_at > clock_timestamp() - 3 * make_interval(secs => coalesce(s.heartbeat_s, 60)),
+                    false) as online
+      from hubs h left join hub_states s on s.hub = h.name;
+create index sessions_by_end on sessions (ends_at);

@@ -72,12 +72,12 @@ class Broker:
         write_password_file(self.password_file, accounts)
 
     def _configuration(self) -> Iterator[str]:
-        yield f"listener {self.port} 127.0.0.1"
+        # Not `listener`: a configuration that has one is refused when the accounts are read again (SIGHUP).
+        yield f"port {self.port}"
+        yield "bind_address 127.0.0.1"
         yield "allow_anonymous false"
         yield f"password_file {self.password_file}"
         yield f"acl_file {self.folder / 'acl'}"
-        if self.user is not None:
-            yield f"user {self.user.name}"
         # A convenience: what we promise rests on the hubs' outboxes. 0 would drop (Mosquitto 2.0.16), the default of
         # 1,000 drops silently what an absent ingest has not read.
         yield "persistence true"

@@ -5,6 +5,7 @@
 
 import importlib.util
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -118,9 +119,14 @@ def initialise(server: Postgres) -> None:
     password_file.unlink()
     if made.returncode != 0:
         shutil.rmtree(server.data, ignore_errors=True)
-        lines = (made.stderr or made.stdout).strip().splitlines() or ["no reason given"]
-        raise CannotStart(f"the database could not be made in {server.data}: {lines[-1]}")
+        raise CannotStart(f"the database could not be made in {server.data}: {_why(made.stderr + made.stdout)}")
     unfinished.unlink()
+
+
+def _why(output: str) -> str:
+    """The first line that names an error; initdb goes on to say how it tidied up."""
+    lines = output.strip().splitlines() or ["no reason given"]
+    return next((line for line in lines if re.search(r"FATAL|error:|No space", line)), lines[-1]).strip()
 
 
 def wait_until_ready(server: Postgres, still_running: Callable[[], bool], timeout_s: float = 30.0) -> None:

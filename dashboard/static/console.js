@@ -1,0 +1,377 @@
+// The live console: hears of changes, sounds for those that wait, and says loudly when it hears nothing any more.
+
+const SILENT_AFTER = 12_000; // ms without a sign of life: the line is dead
+const POLL_EVERY = 5_000; // ms, while it is
+const COUNTS_EVERY = 15_000; // ms: the line about homes changes without an alert
+const SAY_EVERY = 5_000; // ms between polite announcements
+const SOUND_EVERY = { 1: 6_000, 2: 15_000 }; // ms; level 3 sounds once, level 4 not at all
+const SILENCE_FOR = 60_000; // ms at most
+
+const find = (id) => document.getElementById(id);
+const queue = find("queue");
+const page = find("changed"); // on an alert's own page
+const title = document.title;
+
+// ---------------------------------------------------------------- what is open
+
+const open = new Map(); // id -> {priority, state, alarm_count}
+let skew = 0; // ms that this machine's clock is behind the server's
+
+async function loadOpen() {
+  const answer = await fetch("/api/alerts?state=open&limit=1000");
+  if (answer.status === 401 || answer.redirected) throw new LoggedOut();
+  if (!answer.ok) throw new Error(String(answer.status));
+  const before = new Map(open);
+  open.clear();
+  for (const alert of (await answer.json()).alerts) {
+    open.set(alert.id, alert);
+    if (started) notice(alert, before.get(alert.id));
+  }
+  started = true;
+  showTitle();
+}
+
+let started = false;
+class LoggedOut extends Error {}
+
+function heard(alert) {
+  const before = open.get(alert.id);
+  if (alert.state === "closed") open.delete(alert.id);
+  else open.set(alert.id, alert);
+  notice(alert, before);
+  showTitle();
+  if (page && Number(page.dataset.alert) === alert.id) changedHere(alert);
+}
+
+function notice(alert, before) {
+  if (alert.state === "closed") return;
+  const isNew = !before;
+  const moreAlarms = before && alert.alarm_count > before.alarm_count;
+  const backInQueue = before && before.state !== "raised" && alert.state === "raised";
+  if (!isNew && !moreAlarms && !backInQueue) return;
+  if (alert.priority === 1) silentUntil = 0; // a new emergency is never muted
+  if (alert.priority < 4) soundOnce(alert.priority);
+  announce(alert, isNew ? "New" : moreAlarms ? "Another alarm" : "Back in the queue");
+}
+
+function changedHere(alert) {
+  if (alert.version === Number(page.dataset.version) && !page.hidden) return;
+  const joined = alert.alarm_count > Number(page.dataset.alarms);
+  page.replaceChildren(joined ? "Another alarm has joined this alert. " : "Something was added to this alert. ");
+  const link = document.createElement("a");
+  link.href = `/console/alerts/${alert.id}`;
+  link.textContent = "Show it";
+  page.append(link);
+  page.classList.toggle("changed-alarm", joined);
+  page.hidden = false;
+}
+
+function waiting() {
+  return [...open.values()].filter((alert) => alert.state === "raised" && alert.priority < 4);
+}
+
+function showTitle() {
+  const count = waiting().length;
+  document.title = count ? `(${count} waiting) ${title}` : title;
+}
+
+// ---------------------------------------------------------------- words for a screen reader
+
+const WORDS = { 1: "emergency", 2: "urgent", 3: "attention", 4: "technical" };
+let unsaid = [];
+let saidAt = 0;
+
+function announce(alert, what) {
+  if (alert.priority === 1) {
+    find("urgent").textContent = `${what}: emergency, ${alert.person_name ?? alert.address}`;
+    return;
+  }
+  unsaid.push(alert.priority);
+}
+
+function sayPolitely(now) {
+  if (!unsaid.length || now - saidAt < SAY_EVERY) return;
+  find("polite").textContent = `${unsaid.length} new, highest ${WORDS[Math.min(...unsaid)]}`;
+  unsaid = [];
+  saidAt = now;
+}
+
+// ---------------------------------------------------------------- the queue on the screen
+
+let fetching = false;
+let again = false;
+let pressed = false; // no row moves away under a finger
+let drawnAt = Date.now();
+
+document.addEventListener("pointerdown", () => (pressed = true));
+for (const end of ["pointerup", "pointercancel"]) {
+  document.addEventListener(end, () => setTimeout(() => (pressed = false), 300));
+}
+
+async function redraw() {
+  if (!queue) return;
+  if (fetching) {
+    again = true;
+    return;
+  }
+  fetching = true;
+  try {
+    const answer = await fetch("/console/queue");
+    if (answer.redirected || answer.status === 401) throw new LoggedOut();
+    if (answer.ok) show(await answer.text());
+  } catch (problem) {
+    if (problem instanceof LoggedOut) loggedOut();
+  } finally {
+    fetching = false;
+    if (again) {
+      again = false;
+      redraw();
+    }
+  }
+}
+
+function show(html) {
+  if (pressed) {
+    setTimeout(() => show(html), 200);
+    return;
+  }
+  const focused = queue.contains(document.activeElement) ? document.activeElement.id : "";
+  queue.innerHTML = html;
+  drawnAt = Date.now();
+  if (focused) find(focused)?.focus();
+  tellTime();
+}
+
+function tellTime() {
+  const drawn = document.querySelector("[data-now]");
+  if (drawn && drawn.dataset.read === undefined) {
+    skew = Number(drawn.dataset.now) * 1000 - Date.now();
+    drawn.dataset.read = "";
+  }
+  const now = (Date.now() + skew) / 1000;
+  for (const clock of document.querySelectorAll("[data-since]")) {
+    const seconds = Math.max(0, Math.floor(now - Number(clock.dataset.since)));
+    clock.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  }
+  for (const time of document.querySelectorAll("[data-ago]")) {
+    time.textContent = ago(now - Number(time.dataset.ago));
+  }
+}
+
+function ago(seconds) {
+  if (seconds < 5) return "just now";
+  if (seconds < 60) return `${Math.floor(seconds)} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 2 * 86400) return `${Math.floor(seconds / 3600)} h ago`;
+  return `${Math.floor(seconds / 86400)} days ago`;
+}
+
+// ---------------------------------------------------------------- sound
+
+let audio = null;
+let shift = sessionStorage.getItem("shift") === "on";
+let silentUntil = 0;
+let soundedAt = { 1: 0, 2: 0 };
+
+function pulses(times, pitch) {
+  if (!audio || audio.state !== "running") return;
+  for (const time of times) {
+    const tone = audio.createOscillator();
+    const loudness = audio.createGain();
+    const at = audio.currentTime + time;
+    tone.frequency.value = pitch;
+    loudness.gain.setValueAtTime(0, at);
+    loudness.gain.linearRampToValueAtTime(0.4, at + 0.02);
+    loudness.gain.setValueAtTime(0.4, at + 0.13);
+    loudness.gain.linearRampToValueAtTime(0, at + 0.16);
+    tone.connect(loudness).connect(audio.destination);
+    tone.start(at);
+    tone.stop(at + 0.2);
+  }
+}
+
+const PATTERNS = {
+  1: () => pulses([0, 0.25, 0.5, 1, 1.25], 880), // 3 + 2
+  2: () => pulses([0, 0.3, 0.6], 660), // 3
+  3: () => pulses([0], 520), // 1
+  lost: () => pulses([0, 0.2], 330), // the line is dead
+};
+
+function soundOnce(level) {
+  if (Date.now() < silentUntil) return;
+  PATTERNS[level]();
+  if (level in soundedAt) soundedAt[level] = Date.now();
+}
+
+function soundForWaiting(now) {
+  if (now < silentUntil) return;
+  const levels = waiting().map((alert) => alert.priority);
+  for (const level of [1, 2]) {
+    if (levels.includes(level) && now - soundedAt[level] >= SOUND_EVERY[level]) {
+      soundOnce(level);
+      return;
+    }
+  }
+}
+
+async function startShift() {
+  audio ??= new AudioContext();
+  await audio.resume();
+  shift = true;
+  sessionStorage.setItem("shift", "on");
+  PATTERNS[3]();
+  find("heard").hidden = false;
+  showSound();
+}
+
+function showSound() {
+  const bar = find("sound");
+  const running = audio !== null && audio.state === "running";
+  const silent = Math.ceil((silentUntil - Date.now()) / 1000);
+  let words = "Sound off: start your shift";
+  let state = "off";
+  if (shift && !running) [words, state] = ["Sound blocked: press Start shift", "blocked"];
+  else if (shift && silent > 0) [words, state] = [`Silent for ${silent} s`, "muted"];
+  else if (shift) [words, state] = ["Sound on", "on"];
+  if (bar.dataset.state !== state || find("sound-words").textContent !== words) {
+    bar.dataset.state = state;
+    find("sound-words").textContent = words;
+  }
+  find("start-shift").hidden = shift && running;
+  find("silence").hidden = !(shift && running) || silent > 0;
+}
+
+find("start-shift").addEventListener("click", startShift);
+find("silence").addEventListener("click", () => {
+  silentUntil = Date.now() + SILENCE_FOR;
+  showSound();
+});
+find("heard-yes").addEventListener("click", () => (find("heard").hidden = true));
+find("heard-no").addEventListener("click", () => {
+  PATTERNS[2]();
+  find("sound-words").textContent = "Check the loudspeaker and its volume, then answer again";
+});
+// A browser lets sound begin only with a click or a key: any one does, once the shift has been started.
+for (const gesture of ["pointerdown", "keydown"]) {
+  document.addEventListener(gesture, async () => {
+    if (!shift || audio?.state === "running") return;
+    audio ??= new AudioContext();
+    await audio.resume();
+    showSound();
+  });
+}
+
+// ---------------------------------------------------------------- the line
+
+let source = null;
+let signAt = Date.now(); // the last sign of life
+let lost = false;
+let polledAt = 0;
+let ended = false;
+
+function connect() {
+  source?.close();
+  source = new EventSource("/api/alerts/stream");
+  for (const name of ["beat", "alert", "resync"]) {
+    source.addEventListener(name, (event) => {
+      signAt = Date.now();
+      if (lost) found();
+      if (name === "alert") {
+        heard(JSON.parse(event.data));
+        redraw();
+      } else if (name === "resync") reload();
+    });
+  }
+}
+
+async function reload() {
+  try {
+    await loadOpen();
+  } catch (problem) {
+    if (problem instanceof LoggedOut) loggedOut();
+    return false;
+  }
+  redraw();
+  return true;
+}
+
+function showLine(state, words) {
+  find("connection").dataset.state = state;
+  find("connection-words").textContent = words;
+  document.body.classList.toggle("line-lost", state === "lost");
+}
+
+function found() {
+  lost = false;
+  showLine("live", "Live");
+  reload();
+}
+
+function loggedOut() {
+  if (ended) return;
+  ended = true;
+  source?.close();
+  showLine("lost", "You are logged out: log in again");
+  find("urgent").textContent = "You are logged out. This screen is not live.";
+}
+
+function watch(now) {
+  if (ended) {
+    if (now - polledAt >= POLL_EVERY) {
+      polledAt = now;
+      PATTERNS.lost();
+    }
+    return;
+  }
+  if (now - signAt <= SILENT_AFTER) return;
+  if (!lost) {
+    lost = true;
+    find("urgent").textContent = "This screen is not live. Alerts may be missing.";
+    PATTERNS.lost();
+  }
+  showLine("lost", `Not live for ${Math.floor((now - signAt) / 1000)} s: alerts may be missing. Trying again`);
+  if (now - polledAt >= POLL_EVERY) {
+    polledAt = now;
+    PATTERNS.lost();
+    if (source.readyState === EventSource.CLOSED || now - signAt > 3 * SILENT_AFTER) {
+      connect();
+    }
+    poll();
+  }
+}
+
+async function poll() {
+  if (await reload()) showLine("lost", "Not live: this list is fetched every 5 seconds");
+}
+
+function tick() {
+  const now = Date.now();
+  watch(now);
+  soundForWaiting(now);
+  sayPolitely(now);
+  tellTime();
+  showSound();
+  if (queue && now - drawnAt >= COUNTS_EVERY && !document.hidden) {
+    drawnAt = now;
+    redraw();
+  }
+}
+
+function startTicking() {
+  const script = document.querySelector("script[data-ticker]");
+  try {
+    new Worker(script.dataset.ticker).addEventListener("message", tick);
+  } catch {
+    setInterval(tick, 1000);
+  }
+}
+
+if (shift) {
+  audio = new AudioContext(); // may stay suspended until the first click
+}
+showLine("connecting", "Connecting");
+connect();
+source.addEventListener("beat", () => showLine("live", "Live"), { once: true });
+reload();
+showSound();
+startTicking();

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,10 +12,12 @@ import msgspec
 
 from telecare.clock import parse_instant
 from telecare.errors import TelecareError
-from telecare.senml import Reading, is_name
+from telecare.senml import RELATIVE_BELOW, Reading
 from telecare.vocabulary import BOOLEAN_MEASURES, MEASURES
+from telecare.wire import NAME_LIMIT
 
 _REF_KEY_LIMIT: Final = 200  # characters; a longer key is replaced by its hash
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-:._]*", re.ASCII)  # RFC 8428 section 4.5.1
 # What of an alarm frame goes into the alarm, as it is.
 _ALARM_FIELDS: Final = ("device", "kind", "at", "test", "location", "evidence")
 
@@ -107,7 +110,7 @@ def _object(line: bytes) -> dict[str, Any]:
 
 def _reading(raw: dict[str, Any], now: datetime) -> Reading:
     device, measure, value = raw.get("device"), raw.get("measure"), raw.get("value")
-    if not isinstance(device, str) or not is_name(device):
+    if not isinstance(device, str) or len(device) > NAME_LIMIT or not _NAME.fullmatch(device):
         raise BadFrame("device: not a name")
     if not isinstance(measure, str) or measure not in MEASURES:
         raise BadFrame("measure: not one we know")
@@ -131,14 +134,15 @@ def _value(measure: str, value: Any) -> float:
 
 
 def _instant(at: Any, now: datetime) -> datetime:
-    if at is None:
-        return now
-    if not isinstance(at, str):
-        raise BadFrame("at: not a text")
-    try:
-        return parse_instant(at)
-    except ValueError as problem:
-        raise BadFrame(f"at: {problem}") from problem
+    instant = now
+    if at is not None:
+        try:
+            instant = parse_instant(at if isinstance(at, str) else "")
+        except ValueError as problem:
+            raise BadFrame(f"at: {problem}") from problem
+    if instant.timestamp() < RELATIVE_BELOW:
+        raise BadFrame("at: a clock that was never set")  # in a SenML pack it would mean: relative to now
+    return instant
 
 
 # ---------------------------------------------------------------- what the hub says

@@ -103,9 +103,14 @@ def _text(fields: dict[str, Any], label: str) -> str:
 
 def _resolve(base: dict[str, Any], record: dict[str, Any], now: datetime) -> Reading:
     device, slash, measure = (_text(base, "bn") + _text(record, "n")).rpartition("/")
-    if not slash or len(device) > NAME_LIMIT or not _NAME.fullmatch(device):
+    if not slash or not is_name(device):
         raise UnreadableMessage("name: not device/measure")
     return Reading(device, measure, _instant(base, record, now), _value(base, record, measure))
+
+
+def is_name(device: str) -> bool:
+    """Whether this can be a device's name in a pack."""
+    return len(device) <= NAME_LIMIT and _NAME.fullmatch(device) is not None
 
 
 def _value(base: dict[str, Any], record: dict[str, Any], measure: str) -> float:

@@ -5,7 +5,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     )
     postgres_bin: Path | None = Field(None, description="folder of initdb and postgres; by default the wheel's")
     mosquitto: Path | None = Field(None, description="the mosquitto program; by default found on the PATH or in sbin")
+    embedded_broker: Literal["auto", "mosquitto", "wheel"] = Field(
+        "auto", description="which broker `up` starts: mosquitto where there is one (auto), or the wheel's"
+    )
     host: str = Field("127.0.0.1", description="address that the dashboard listens on")
     port: int = Field(8080, ge=1, le=65535, description="port that the dashboard listens on")
     demo: bool = Field(False, description="demo users exist; loopback only")

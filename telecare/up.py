@@ -203,7 +203,9 @@ async def _start_broker(
     secrets: _Remembered,
     ports: _Remembered,
 ) -> dict[str, object]:
-    mosquitto = find_mosquitto(settings.mosquitto)
+    mosquitto = None if settings.embedded_broker == "wheel" else find_mosquitto(settings.mosquitto)
+    if mosquitto is None and settings.embedded_broker == "mosquitto":
+        raise CannotStart("setting TELECARE_EMBEDDED_BROKER: there is no mosquitto on the PATH or in sbin")
     user = server_user() if mosquitto else None
     servers = servers_folder(data_dir, server_user())
     folder = (servers if mosquitto else data_dir) / "broker"
@@ -212,7 +214,7 @@ async def _start_broker(
     async with await AsyncConnection.connect(database_url) as conn:
         await publish_accounts(conn, broker.password_file)
     if mosquitto is None:
-        say("no Mosquitto found: the wheel's broker is used, for demonstrations; it does not keep hubs apart by topic")
+        say("without Mosquitto: the wheel's broker is used, for demonstrations; it does not keep hubs apart by topic")
     pid_file = folder / PID_FILE
 
     def remember(pid: int) -> None:

@@ -1,5 +1,6 @@
 """SenML packs: RFC 8428's rules, and one bad record beside good ones."""
 
+import contextlib
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -84,10 +85,8 @@ def test_what_is_no_pack_is_unreadable(payload: bytes) -> None:
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused_clearly(payload: bytes) -> None:
-    try:
-        read_pack(payload, NOW)
-    except UnreadableMessage as problem:
-        assert str(problem)
+    with contextlib.suppress(UnreadableMessage):
+        assert read_pack(payload, NOW)
 
 
 @given(

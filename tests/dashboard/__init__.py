@@ -1,0 +1,1 @@
+"""Tests of the dashboard: a real database, a real server, a real browser."""

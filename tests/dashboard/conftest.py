@@ -1,0 +1,53 @@
+"""A small service for each test, and a dashboard that listens."""
+
+import asyncio
+import fcntl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from dashboard.static import NotFetched, StaticFiles
+from telecare.db import Pool
+from telecare.vocabulary import Role
+from tests.dashboard.world import World, listening, settings_for
+
+
+@pytest.fixture(scope="session", autouse=True)
+def design_system(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The design system's files, fetched once for all test processes; without them the pages are plain."""
+    files = StaticFiles(tmp_path_factory.getbasetemp())
+    if files.is_complete:
+        return
+    with (tmp_path_factory.getbasetemp().parent / "design-system.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not files.is_complete:
+            try:
+                asyncio.run(files.fetch())
+            except NotFetched as problem:
+                print(f"the design system could not be fetched: {problem}")
+
+
+@pytest.fixture
+async def world(pool: Pool, database_url: str, tmp_path: Path) -> World:
+    """A database with one member of staff in each role, and one home."""
+    world = World(pool, settings_for(database_url, tmp_path))
+    await world.add_staff(*Role)
+    await world.add_home("hub-1")
+    return world
+
+
+@pytest.fixture
+async def served(world: World) -> AsyncIterator[World]:
+    """The same with a dashboard that listens."""
+    async with listening(world.settings) as base:
+        world.base = base
+        yield world
+
+
+@pytest.fixture
+async def client(served: World) -> AsyncIterator[httpx.AsyncClient]:
+    """A program without a token."""
+    async with httpx.AsyncClient(base_url=served.base, timeout=20) as opened:
+        yield opened

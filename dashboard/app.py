@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Final
 
 from fastapi import FastAPI
 
@@ -20,7 +21,8 @@ from telecare.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_POOL = 8
+_POOL: Final = 8
+_PASSWORDS_AT_A_TIME: Final = 2
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -48,7 +50,13 @@ async def _run(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         feed = Feed(pool, settings.database, settings.beat_s)
         await feed.start()
         app.state.parts = Parts(
-            settings, static, Pages(settings, static), LoginLimit(settings.login_attempts), pool, feed
+            settings=settings,
+            static=static,
+            pages=Pages(settings, static),
+            logins=LoginLimit(settings.login_attempts),
+            pool=pool,
+            feed=feed,
+            hashing=asyncio.Semaphore(_PASSWORDS_AT_A_TIME),
         )
         app.state.figures = health.Figures()
         background = [asyncio.create_task(feed.run(), name="live feed")]

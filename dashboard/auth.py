@@ -1,6 +1,5 @@
 """Who is asking: sessions for people, tokens for programs, and the check that every route makes first."""
 
-import asyncio
 import hashlib
 import hmac
 import ipaddress
@@ -29,7 +28,6 @@ COOKIE: Final = "telecare_session"
 BODY_LIMIT: Final = 64 * 1024  # bytes; the largest form is a note of 4000 characters
 _NAME_LIMIT: Final = 64  # characters of a user name
 _PASSWORD_LIMIT: Final = 1000
-_hashing = asyncio.Semaphore(2)  # argon2 takes 64 MiB at a time
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -205,7 +203,7 @@ async def _check_password(request: Request, username: str, password: str) -> Mem
         raise TooManyLogins("Too many failed logins. Wait five minutes and try again")
     if len(username) > _NAME_LIMIT or len(password) > _PASSWORD_LIMIT or "\0" in username:
         return None
-    async with _hashing, parts.pool.connection() as conn:
+    async with parts.hashing, parts.pool.connection() as conn:
         member = await staff.log_in(conn, username, password)
     if member is not None:
         parts.logins.forgive(keys)

@@ -37,7 +37,9 @@ def _contact(entered: Entered) -> steps.Step:
 
 
 def _model(model: type[steps.Step]) -> Callable[[Entered], steps.Step]:
-    return lambda entered: model.model_validate({name: value for name, value in entered.items() if value != ""})
+    return lambda entered: model.model_validate(
+        {name: value for name, value in entered.items() if value not in ("", [])}
+    )
 
 
 # Each form's fields, and how a step is made of them. A field that ends in [] may be given several times.
@@ -58,7 +60,7 @@ def read_form(name: str, sent: FormData) -> Form:
     """What was entered into the form of this name."""
     fields, _ = FORMS[name]
     values: Entered = {
-        one.removesuffix("[]"): [v for v in sent.getlist(one[:-2]) if isinstance(v, str)]
+        one.removesuffix("[]"): [v for v in sent.getlist(one) if isinstance(v, str)]
         if one.endswith("[]")
         else _text(sent, one)
         for one in fields

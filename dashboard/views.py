@@ -207,8 +207,8 @@ def log_text(entry: dict[str, Any]) -> str:
 
 
 def _closed(detail: dict[str, Any]) -> str:
-    if not detail.get("cause"):
-        return str(detail.get("note") or "")
+    if "confirmed_by" not in detail:  # an equipment test, which closes itself
+        return str(detail.get("reason", ""))
     done = ", ".join(outcome_words(outcome) for outcome in detail.get("outcomes", ()))
     words = f"{cause_words(detail['cause'])}. {done}. {_safe(detail)}"
     return f"{words} — {detail['note']}" if detail.get("note") else words
@@ -219,11 +219,7 @@ def _safe(detail: dict[str, Any]) -> str:
 
 
 def _alarm(detail: dict[str, Any]) -> str:
-    parts = []
-    if detail.get("kind"):
-        parts.append(kind_words(detail["kind"]))
-    parts += [str(detail[name]) for name in ("reason", "text") if detail.get(name)]
-    return ". ".join(parts)
+    return str(detail.get("reason") or kind_words(detail["kind"]) if "kind" in detail else "")
 
 
 _SPECIAL: Final[dict[str, Callable[[dict[str, Any]], str]]] = {

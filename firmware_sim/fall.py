@@ -1,7 +1,8 @@
 """A simple fall detector: an impact, then lying still in another posture than before.
 
 A pure function of samples with a small memory of fixed size. It works in moments of a quarter of a second, so that the
-sampling rate (20 to 200 Hz) hardly matters, and it compares directions, so that it does not matter how the pendant hangs.
+sampling rate (20 to 200 Hz) hardly matters, and it compares directions, so that
+it does not matter how the pendant hangs.
 """
 
 import math
@@ -60,22 +61,22 @@ class Moment(NamedTuple):
 
     start: float
     last: float
-    count: int
-    sum: Vector
-    sum_of_squares: float
+    samples: int
+    total: Vector
+    total_of_squares: float
     peak_t: float
     peak_square: float
 
     @property
     def mean(self) -> Vector:
-        x, y, z = self.sum
-        return (x / self.count, y / self.count, z / self.count)
+        x, y, z = self.total
+        return (x / self.samples, y / self.samples, z / self.samples)
 
     @property
     def rms(self) -> float:
         """How far the samples are from their mean, in g."""
         x, y, z = self.mean
-        return math.sqrt(max(0.0, self.sum_of_squares / self.count - x * x - y * y - z * z))
+        return math.sqrt(max(0.0, self.total_of_squares / self.samples - x * x - y * y - z * z))
 
 
 class Impact(NamedTuple):
@@ -92,7 +93,10 @@ class Impact(NamedTuple):
     @property
     def turn_deg(self) -> float:
         """The angle between the posture before and the posture of the stillness, in degrees."""
-        return _angle_deg(self.before, self.still_sum)
+        if self.still_moments == 0:
+            return 0.0
+        x, y, z = self.still_sum
+        return _angle_deg(self.before, (x / self.still_moments, y / self.still_moments, z / self.still_moments))
 
 
 class FallState(NamedTuple):
@@ -104,7 +108,10 @@ class FallState(NamedTuple):
 
 
 def step(state: FallState, sample: Sample) -> tuple[FallState, FallDetected | None]:
-    """Take one sample, in order of time. A sample that is not finite is passed over; a time that goes back starts afresh."""
+    """Take one sample, in order of time.
+
+    A sample that is not finite is passed over; a time that goes back starts afresh.
+    """
     t, x, y, z = sample
     square = x * x + y * y + z * z
     if not math.isfinite(square + t):
@@ -159,7 +166,7 @@ def _hit(state: FallState, moment: Moment) -> Impact:
     peak_g, known = math.sqrt(moment.peak_square), state.impact
     if known is None or moment.peak_t - known.last_t > ONE_EVENT_S:
         upright = state.before[:-FALLING_MOMENTS] or state.before or (moment.mean,)
-        return Impact(moment.peak_t, moment.peak_t, moment.peak_t, peak_g, _sum(upright))
+        return Impact(moment.peak_t, moment.peak_t, moment.peak_t, peak_g, _mean(upright))
     if peak_g > known.peak_g:
         known = known._replace(peak_t=moment.peak_t, peak_g=peak_g)
     return known._replace(last_t=moment.peak_t, still_moments=0, still_sum=NOWHERE)
@@ -172,8 +179,8 @@ def _after(impact: Impact | None, moment: Moment) -> Impact | None:
         return impact
     if moment.rms > STILL_G:
         return impact._replace(still_moments=0, still_sum=NOWHERE)
-    still = _sum((impact.still_sum, moment.mean))
-    return impact._replace(still_moments=impact.still_moments + 1, still_sum=still)
+    (sx, sy, sz), (x, y, z) = impact.still_sum, moment.mean
+    return impact._replace(still_moments=impact.still_moments + 1, still_sum=(sx + x, sy + y, sz + z))
 
 
 def _verdict(impact: Impact | None, still_s: float) -> FallDetected | None:
@@ -182,13 +189,14 @@ def _verdict(impact: Impact | None, still_s: float) -> FallDetected | None:
     return FallDetected(impact.peak_t, impact.peak_g, impact.turn_deg, impact.still_moments * MOMENT_S)
 
 
-def _sum(vectors: tuple[Vector, ...]) -> Vector:
-    return (sum(v[0] for v in vectors), sum(v[1] for v in vectors), sum(v[2] for v in vectors))
+def _mean(vectors: tuple[Vector, ...]) -> Vector:
+    x, y, z = (sum(axis) / len(vectors) for axis in zip(*vectors, strict=True))
+    return (x, y, z)
 
 
 def _angle_deg(one: Vector, other: Vector) -> float:
-    lengths = math.hypot(*one) * math.hypot(*other)
-    if lengths < LEAST_GRAVITY_G**2:
+    length, other_length = math.hypot(*one), math.hypot(*other)
+    if min(length, other_length) < LEAST_GRAVITY_G:
         return 0.0
-    cosine = (one[0] * other[0] + one[1] * other[1] + one[2] * other[2]) / lengths
+    cosine = (one[0] * other[0] + one[1] * other[1] + one[2] * other[2]) / (length * other_length)
     return math.degrees(math.acos(max(-1.0, min(1.0, cosine))))

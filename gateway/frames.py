@@ -1,6 +1,7 @@
 """Device frames (docs/frames.md): bytes to lines to frames, and the hub's answers. Plain functions, no I/O."""
 
 import hashlib
+import json
 import math
 import re
 from collections.abc import Iterator
@@ -101,11 +102,27 @@ def read_frame(line: bytes, now: datetime) -> Frame:
 def _object(line: bytes) -> dict[str, Any]:
     try:
         raw = msgspec.json.decode(line)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as problem:
-        raise BadFrame(f"not JSON: {problem}") from problem
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        raw = _mended(line)
     if not isinstance(raw, dict):
         raise BadFrame("not a JSON object")
     return raw
+
+
+def _mended(line: bytes) -> Any:
+    """JSON with bytes that are no text, half characters or numbers beyond all bounds: a press is not lost to those."""
+    try:
+        raw = json.loads(
+            line.decode("utf-8", "replace"), parse_float=_bounded, parse_int=_bounded, parse_constant=lambda name: name
+        )
+        return msgspec.json.decode(json.dumps(raw, ensure_ascii=False).encode("utf-8", "replace"))
+    except (msgspec.MsgspecError, ValueError, RecursionError) as problem:
+        raise BadFrame(f"not JSON: {problem}") from problem
+
+
+def _bounded(digits: str) -> float | str:
+    number = float(digits)
+    return number if math.isfinite(number) else digits
 
 
 def _reading(raw: dict[str, Any], now: datetime) -> Reading:

@@ -42,7 +42,7 @@ _SCHEMA: Final = (
         result blob not null,
         at integer not null,
         answered integer not null) without rowid""",
-    "create table numbers (name text primary key, value real not null) without rowid",
+    "create table numbers (name text primary key, value numeric not null) without rowid",
     f"pragma user_version = {_VERSION}",
 )
 
@@ -135,7 +135,8 @@ class Outbox:
 
     def unsent(self) -> bool:
         """Whether an alarm was never sent on this connection."""
-        return self._db.execute("select exists (select 1 from alarms where sent_at is null)").fetchone() == (1,)
+        (unsent,) = self._db.execute("select exists (select 1 from alarms where sent_at is null)").fetchone()
+        return bool(unsent)
 
     def alarms_sent(self, ids: Sequence[str], now: datetime) -> None:
         """These went out at `now`."""
@@ -154,6 +155,10 @@ class Outbox:
             if gone:
                 self._db.execute("update refs set done_at = ? where id = ?", (_ms(now), alarm_id))
         return gone
+
+    def holds(self, alarm_id: str) -> bool:
+        """Whether this alarm still waits for its receipt."""
+        return self._db.execute("select 1 from alarms where id = ?", (alarm_id,)).fetchone() is not None
 
     def without_fallback(self, limit: int = 1000) -> list[Waiting]:
         """Alarms not yet marked for the second path, oldest first."""
@@ -196,7 +201,7 @@ class Outbox:
 
     # ------------------------------------------------------------ commands
 
-    def result_of(self, command_id: str) -> bool:
+    def seen_before(self, command_id: str) -> bool:
         """Whether this command was obeyed before. If so, its answer is due again."""
         with self._transaction():
             again = self._db.execute("update commands set answered = 0 where id = ?", (command_id,))

@@ -29,6 +29,7 @@ async function loadOpen() {
   }
   started = true;
   showTitle();
+  if (page) compareHere();
 }
 
 let started = false;
@@ -40,7 +41,7 @@ function heard(alert) {
   else open.set(alert.id, alert);
   notice(alert, before);
   showTitle();
-  if (page && Number(page.dataset.alert) === alert.id) changedHere(alert);
+  if (page && Number(page.dataset.alert) === alert.id) changedHere(alert.alarm_count);
 }
 
 function notice(alert, before) {
@@ -54,12 +55,18 @@ function notice(alert, before) {
   announce(alert, isNew ? "New" : moreAlarms ? "Another alarm" : "Back in the queue");
 }
 
-function changedHere(alert) {
-  if (alert.version === Number(page.dataset.version) && !page.hidden) return;
-  const joined = alert.alarm_count > Number(page.dataset.alarms);
+// What happened between the drawing of this page and the opening of the line.
+function compareHere() {
+  const now = open.get(Number(page.dataset.alert));
+  const isSame = now ? now.version === Number(page.dataset.version) : page.dataset.state === "closed";
+  if (!isSame) changedHere(now?.alarm_count ?? 0);
+}
+
+function changedHere(alarms) {
+  const joined = alarms > Number(page.dataset.alarms);
   page.replaceChildren(joined ? "Another alarm has joined this alert. " : "Something was added to this alert. ");
   const link = document.createElement("a");
-  link.href = `/console/alerts/${alert.id}`;
+  link.href = `/console/alerts/${page.dataset.alert}`;
   link.textContent = "Show it";
   page.append(link);
   page.classList.toggle("changed-alarm", joined);
@@ -130,13 +137,22 @@ async function redraw() {
   }
 }
 
+let undrawn = null; // the newest that has not been drawn yet
+
 function show(html) {
+  undrawn = html;
+  draw();
+}
+
+function draw() {
+  if (undrawn === null) return;
   if (pressed) {
-    setTimeout(() => show(html), 200);
+    setTimeout(draw, 200);
     return;
   }
   const focused = queue.contains(document.activeElement) ? document.activeElement.id : "";
-  queue.innerHTML = html;
+  queue.innerHTML = undrawn;
+  undrawn = null;
   drawnAt = Date.now();
   if (focused) find(focused)?.focus();
   tellTime();
@@ -272,10 +288,13 @@ let ended = false;
 function connect() {
   source?.close();
   source = new EventSource("/api/alerts/stream");
+  // Read what is open only now: what comes after this is sent to us.
+  source.addEventListener("open", reload);
   for (const name of ["beat", "alert", "resync"]) {
     source.addEventListener(name, (event) => {
       signAt = Date.now();
       if (lost) found();
+      else if (!live) showLine("live", "Live");
       if (name === "alert") {
         heard(JSON.parse(event.data));
         redraw();
@@ -295,7 +314,10 @@ async function reload() {
   return true;
 }
 
+let live = false;
+
 function showLine(state, words) {
+  live = state === "live";
   find("connection").dataset.state = state;
   find("connection-words").textContent = words;
   document.body.classList.toggle("line-lost", state === "lost");
@@ -369,9 +391,8 @@ function startTicking() {
 if (shift) {
   audio = new AudioContext(); // may stay suspended until the first click
 }
+find("without-script").remove();
 showLine("connecting", "Connecting");
 connect();
-source.addEventListener("beat", () => showLine("live", "Live"), { once: true });
-reload();
 showSound();
 startTicking();

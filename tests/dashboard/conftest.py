@@ -2,16 +2,22 @@
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
+from psycopg import sql
 
 from dashboard.static import NotFetched, StaticFiles
 from telecare.db import Pool
+from telecare.embedded import postgres as embedded
 from telecare.vocabulary import Role
 from tests.dashboard.world import World, listening, settings_for
+
+Away = Callable[[], AbstractAsyncContextManager[None]]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,3 +57,24 @@ async def client(served: World) -> AsyncIterator[httpx.AsyncClient]:
     """A program without a token."""
     async with httpx.AsyncClient(base_url=served.base, timeout=20) as opened:
         yield opened
+
+
+@pytest.fixture
+def away(postgres: embedded.Postgres, database_url: str) -> Away:
+    """For a while, the database throws everybody out and lets nobody in."""
+    name = sql.Identifier(database_url.rsplit("/", 1)[1])
+
+    @asynccontextmanager
+    async def outage() -> AsyncIterator[None]:
+        async with await psycopg.AsyncConnection.connect(postgres.superuser_url, autocommit=True) as conn:
+            await conn.execute(sql.SQL("alter database {} allow_connections false").format(name))
+            await conn.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s",
+                (database_url.rsplit("/", 1)[1],),
+            )
+            try:
+                yield
+            finally:
+                await conn.execute(sql.SQL("alter database {} allow_connections true").format(name))
+
+    return outage

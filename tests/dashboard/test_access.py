@@ -16,10 +16,10 @@ from dashboard.auth import COOKIE, GuardedRoute, safe_path
 from dashboard.headers import POLICY
 from dashboard.login_limit import LoginLimit
 from dashboard.static import StaticFiles
-from telecare.ids import uuid7
 from telecare.settings import Settings
 from telecare.vocabulary import Role
-from tests.dashboard.world import PASSWORD, World, csrf_of, listening, settings_for
+from tests.dashboard.conftest import Away
+from tests.dashboard.world import PASSWORD, World, csrf_of, listening
 
 
 def routes() -> Iterator[tuple[str, str]]:
@@ -217,7 +217,7 @@ async def test_a_form_needs_its_sessions_token(served: World) -> None:
 
 async def test_a_wrong_token_is_refused_even_beside_a_session(served: World) -> None:
     async with served.browser_session("operator") as browser:
-        for value in ("Bearer wrong", "Bearer ", "Basic b3BlcmF0b3I6eA==", "nonsense"):
+        for value in ("Bearer wrong", "Bearer", "Basic b3BlcmF0b3I6eA==", "nonsense"):
             answer = await browser.get("/api/alerts", headers={"Authorization": value})
             assert answer.status_code == 401
             assert answer.headers["www-authenticate"].startswith("Bearer")
@@ -261,15 +261,31 @@ async def test_the_time_of_a_login_does_not_tell_which_names_exist(served: World
     assert 0.2 < known / unknown < 5
 
 
-async def test_an_unreachable_database_is_said_plainly(world: World, client: httpx.AsyncClient) -> None:
-    headers = await world.token("operator")
-    settings = settings_for(world.settings.database, world.settings.data_dir)
-    async with listening(settings) as base, httpx.AsyncClient(base_url=base, timeout=30) as lonely:
-        async with world.pool.connection() as conn:
-            await conn.execute("alter table staff_tokens rename to gone")
-        answer = await lonely.get("/api/alerts", headers=headers)
-    # A table that is missing is a bug, not an absence: 500, without a trace.
+async def test_a_database_that_is_away_is_said_plainly(served: World, client: httpx.AsyncClient, away: Away) -> None:
+    headers = await served.token("operator")
+    async with served.browser_session("operator") as browser, away():
+        answer, page, health = await asyncio.gather(
+            client.get("/api/alerts", headers=headers), browser.get("/console"), client.get("/health")
+        )
+    assert answer.status_code == page.status_code == health.status_code == 503
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "the database cannot be reached" in answer.text
+    assert "The database cannot be reached" in page.text
+    assert health.json()["problems"] == ["the database cannot be reached"]
+
+
+async def test_a_bug_is_answered_without_its_trace(served: World, client: httpx.AsyncClient) -> None:
+    headers = await served.token("operator")
+    async with served.pool.connection() as conn:
+        await conn.execute("alter table alerts rename column reason to gone")
+    answer = await client.get("/api/alerts", headers=headers)
     assert answer.status_code == 500
+    assert answer.headers["content-security-policy"] == POLICY
     assert answer.json()["title"] == "Internal Server Error"
-    assert "staff_tokens" not in answer.text
-    assert uuid7()
+    assert "reason" not in answer.text
+    async with served.browser_session("operator") as browser:
+        page = await browser.get("/console")
+    assert page.status_code == 500
+    assert page.headers["content-security-policy"] == POLICY
+    assert "Something is wrong on our side" in page.text
+    assert "psycopg" not in page.text

@@ -1,6 +1,7 @@
 """The HTTP API: each call, and each way in which it says no."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
+from pydantic import ValidationError
 
 from dashboard import models
 from dashboard.app import create_app
+from dashboard.steps import Close
 from telecare.ids import uuid7
 from telecare.settings import Settings
 from tests.dashboard.world import World
@@ -82,12 +85,10 @@ async def test_all_alerts_are_read_page_by_page(served: World, operator: Caller)
     assert (await operator.get("/api/alerts")).json() == {"alerts": []}
 
 
-@pytest.mark.parametrize(
-    "query", ["state=closed", "limit=0", "limit=1001", "limit=x", "after=-1", "after=x", f"after={2**63}"]
-)
-async def test_a_wrong_query_is_refused(operator: Caller, query: str) -> None:
-    document = is_problem(await operator.get(f"/api/alerts?{query}"), 422)
-    assert document["problems"][0].startswith(query.split("=")[0])
+async def test_a_wrong_query_is_refused(operator: Caller) -> None:
+    for query in ("state=closed", "limit=0", "limit=1001", "limit=x", "after=-1", "after=x", f"after={2**63}"):
+        document = is_problem(await operator.get(f"/api/alerts?{query}"), 422)
+        assert document["problems"][0].startswith(query.split("=")[0])
 
 
 async def test_the_whole_alert_has_its_alarms_and_its_log(served: World, operator: Caller) -> None:
@@ -101,11 +102,11 @@ async def test_the_whole_alert_has_its_alarms_and_its_log(served: World, operato
     assert whole.alarm_count == 2
 
 
-@pytest.mark.parametrize("number", ["0", "99", str(2**63), "9" * 5000, "-1", "abc", "1.5", "%00", "١"])
-async def test_an_alert_that_does_not_exist_is_not_found(operator: Caller, number: str) -> None:
-    is_problem(await operator.get(f"/api/alerts/{number}"), 404)
-    for step, body in (("claim", {}), ("log", {"what": "note", "detail": {"text": "x"}}), ("close", CLOSING)):
-        is_problem(await operator.post(f"/api/alerts/{number}/{step}", body), 404)
+async def test_an_alert_that_does_not_exist_is_not_found(operator: Caller) -> None:
+    for number in ("0", "99", str(2**63), "9" * 5000, "-1", "abc", "1.5", "%00", "١"):
+        is_problem(await operator.get(f"/api/alerts/{number}"), 404)
+        for step, body in (("claim", {}), ("log", {"what": "note", "detail": {"text": "x"}}), ("close", CLOSING)):
+            is_problem(await operator.post(f"/api/alerts/{number}/{step}", body), 404)
 
 
 async def test_of_many_claims_one_wins_and_the_others_hear_who(served: World, client: httpx.AsyncClient) -> None:
@@ -125,17 +126,15 @@ async def test_of_many_claims_one_wins_and_the_others_hear_who(served: World, cl
             assert won["claimed_by"] in document["detail"]
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b" {} "])
-async def test_a_claim_needs_no_body(
-    served: World, client: httpx.AsyncClient, body: bytes, request: pytest.FixtureRequest
-) -> None:
+async def test_a_claim_needs_no_body(served: World, client: httpx.AsyncClient) -> None:
     number = await served.alert("hub-1")
     headers = await served.token("operator")
-    for kind in ("application/json", "application/x-www-form-urlencoded"):
-        answer = await client.post(
-            f"/api/alerts/{number}/claim", content=body, headers=headers | {"content-type": kind}
-        )
-        assert answer.status_code == 200, answer.text
+    for body in (b"", b"{}", b" {} "):
+        for kind in ("application/json", "application/x-www-form-urlencoded"):
+            answer = await client.post(
+                f"/api/alerts/{number}/claim", content=body, headers=headers | {"content-type": kind}
+            )
+            assert answer.status_code == 200, answer.text
 
 
 async def test_the_life_of_an_alert(served: World, operator: Caller, supervisor: Caller) -> None:
@@ -169,7 +168,7 @@ async def test_the_life_of_an_alert(served: World, operator: Caller, supervisor:
     ]  # fmt: skip
 
 
-OWNERS_STEPS = [
+OWNERS_STEPS: list[tuple[str, Any]] = [
     ("log", {"what": "assessed", "detail": {"text": "x"}}),
     ("notify", {}),
     ("dispatch", {"responder": "Car 2"}),
@@ -179,19 +178,19 @@ OWNERS_STEPS = [
 ]
 
 
-@pytest.mark.parametrize(("step", "body"), OWNERS_STEPS)
-async def test_a_step_is_its_owners_alone(
-    served: World, operator: Caller, supervisor: Caller, step: str, body: Any
-) -> None:
+async def test_a_step_is_its_owners_alone(served: World, operator: Caller, supervisor: Caller) -> None:
     number = await served.alert("hub-1")
-    document = is_problem(await operator.post(f"/api/alerts/{number}/{step}", body), 409)
-    assert (document["claimed_by"], document["state"]) == (None, "raised")
+
+    async def all_refused(caller: Caller, claimed_by: str | None, state: str) -> None:
+        for step, body in OWNERS_STEPS:
+            document = is_problem(await caller.post(f"/api/alerts/{number}/{step}", body), 409)
+            assert (document["claimed_by"], document["state"]) == (claimed_by, state), step
+
+    await all_refused(operator, None, "raised")
     await served.claim(number)
-    document = is_problem(await supervisor.post(f"/api/alerts/{number}/{step}", body), 409)
-    assert (document["claimed_by"], document["state"]) == ("operator", "claimed")
+    await all_refused(supervisor, "operator", "claimed")
     await served.close(number)
-    document = is_problem(await operator.post(f"/api/alerts/{number}/{step}", body), 409)
-    assert (document["claimed_by"], document["state"]) == ("operator", "closed")
+    await all_refused(operator, "operator", "closed")
 
 
 async def test_an_alert_with_an_alarm_that_was_not_seen_is_not_closed(served: World, operator: Caller) -> None:
@@ -240,13 +239,17 @@ async def test_what_is_missing_or_wrong_is_named(served: World, operator: Caller
     assert (await operator.get(f"/api/alerts/{number}")).json()["state"] == "claimed"
 
 
-@pytest.mark.parametrize(
-    "body", [b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b'{"what": "note", "detail": {"text": "\\ud800"}}', b"5" * 5000]
-)
-async def test_a_body_that_is_no_object_is_refused(served: World, client: httpx.AsyncClient, body: bytes) -> None:
+BODIES = [b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b'{"what": "note", "detail": {"text": "\\ud800"}}']
+BEYOND_A_PARSER = [b"5" * 5000, b"[" * 60_000]
+
+
+async def test_a_body_that_is_no_object_is_refused(served: World, client: httpx.AsyncClient) -> None:
     number = await served.alert("hub-1")
-    answer = await client.post(f"/api/alerts/{number}/log", content=body, headers=await served.token("operator"))
-    is_problem(answer, 422)
+    headers = await served.token("operator")
+    for body in BODIES:
+        is_problem(await client.post(f"/api/alerts/{number}/log", content=body, headers=headers), 422)
+    for body in BEYOND_A_PARSER:
+        is_problem(await client.post(f"/api/alerts/{number}/log", content=body, headers=headers), 400)
 
 
 @settings(
@@ -260,14 +263,8 @@ async def test_a_body_that_is_no_object_is_refused(served: World, client: httpx.
     )
 )
 def test_no_body_breaks_the_close_model(body: Any) -> None:
-    from pydantic import ValidationError
-
-    from dashboard.steps import Close, field_problems
-
-    try:
+    with suppress(ValidationError):  # and nothing else
         Close.model_validate(body)
-    except ValidationError as problem:
-        assert field_problems(problem)
 
 
 async def test_nobody_to_tell_is_said(served: World, operator: Caller) -> None:
@@ -305,14 +302,14 @@ async def test_a_homes_timeline_has_its_alarms_and_readings(served: World, opera
     assert unclear.json()["readings"][0]["value"] is None
 
 
-@pytest.mark.parametrize(
-    "query",
-    ["from=yesterday", "to=2026-11-20", "from=2026-11-20T12:00:00Z&to=2026-11-20T12:00:00Z",
+PERIODS = ["from=yesterday", "to=2026-11-20", "from=2026-11-20T12:00:00Z&to=2026-11-20T12:00:00Z",
      "from=2026-01-01T00:00:00Z&to=2026-03-01T00:00:00Z", "from=%00", "to=0001-01-01T00:00:00Z",
-     "to=0001-01-01T00:00:00%2B05:00"],
-)  # fmt: skip
-async def test_a_wrong_period_is_refused(served: World, operator: Caller, query: str) -> None:
-    is_problem(await operator.get(f"/api/homes/{served.homes['hub-1']}/timeline?{query}"), 422)
+     "to=0001-01-01T00:00:00%2B05:00"]  # fmt: skip
+
+
+async def test_a_wrong_period_is_refused(served: World, operator: Caller) -> None:
+    for query in PERIODS:
+        is_problem(await operator.get(f"/api/homes/{served.homes['hub-1']}/timeline?{query}"), 422)
 
 
 async def test_a_home_that_does_not_exist_has_no_timeline(operator: Caller) -> None:
@@ -335,9 +332,7 @@ async def test_a_long_timeline_says_that_it_was_cut(served: World, operator: Cal
 async def test_the_description_names_every_call_and_loads_nothing_from_elsewhere(client: httpx.AsyncClient) -> None:
     described = (await client.get("/api/openapi.json")).json()
     assert described["openapi"].startswith("3.1")
-    calls = {
-        f"{method.upper()} {path}" for path, methods in described["paths"].items() for method in methods
-    }
+    calls = {f"{method.upper()} {path}" for path, methods in described["paths"].items() for method in methods}
     assert "POST /api/alerts/{alert_id}/close" in calls
     assert "GET /api/homes/{home_id}/timeline" in calls
     page = await client.get("/api/docs")

@@ -73,16 +73,19 @@ class World:
     async def add_home(self, hub: str, name: str = "Mary Ashworth", **more: Any) -> UUID:
         """A home with one person, a pendant, a motion sensor, two contacts and a hub that is online."""
         new = homes.NewHome(
-            address=more.pop("address", f"{len(self.homes) + 1} Mill Lane, Anytown"), postcode="AN1 2BC", phone="01632 960101",
-            access_notes="Front door, ring twice. She takes a minute to come.", key_safe_location="Left of the back door",
-            key_safe_code="4711", hazards=more.pop("hazards", "Small dog, friendly. Two steps down into the kitchen."),
+            address=more.pop("address", f"{len(self.homes) + 1} Mill Lane, Anytown"), postcode="AN1 2BC",
+            phone="01632 960101", access_notes="Front door, ring twice. She takes a minute to come.",
+            key_safe_location="Left of the back door", key_safe_code="4711",
+            hazards=more.pop("hazards", "Small dog, friendly. Two steps down into the kitchen."),
             people=(
                 homes.NewPerson(
                     name=name, known_as=name.split(" ")[0], born=date(1941, 3, 9), mobile="07700 900123",
                     conditions="Osteoporosis; takes a blood thinner", mobility="Walks with a frame",
                     wishes="Call my daughter before an ambulance unless I am hurt.",
                     contacts=(
-                        homes.NewContact(name="Susan Ashworth", relationship="daughter", phone="07700 900456", has_key=True),
+                        homes.NewContact(
+                            name="Susan Ashworth", relationship="daughter", phone="07700 900456", has_key=True
+                        ),
                         homes.NewContact(name="Tom Hill", relationship="neighbour", phone="01632 960222"),
                     ),
                 ),
@@ -207,8 +210,7 @@ async def listening(settings: Settings) -> AsyncIterator[str]:
     base = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
         async with httpx.AsyncClient(base_url=base) as client:
-            while (await client.get("/static/telecare.css")).status_code != 200:
-                await asyncio.sleep(0.02)
+            assert (await client.get("/static/telecare.css")).status_code == 200  # the socket waits for the server
         yield base
     finally:
         stop.set()

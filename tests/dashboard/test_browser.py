@@ -1,0 +1,272 @@
+"""The pages in a real browser: the way of an alert through the console, and every page for everybody."""
+
+import asyncio
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
+
+from alerts import actions
+from telecare.db import database_now
+from telecare.vocabulary import Role
+from tests.dashboard.world import NASTY, PASSWORD, World, listening, send_messages
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--no-first-run",
+]  # fmt: skip
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+SCREENSHOTS = os.environ.get("TELECARE_SCREENSHOTS")  # a folder: every page is kept there for a person to look at
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield launched
+        await launched.close()
+
+
+@pytest.fixture
+async def shop(world: World) -> AsyncIterator[World]:
+    """The service with demo on, so that messages are shown, and beats quick enough for a test."""
+    world.settings = world.settings.model_copy(update={"demo": True, "beat_s": 1})
+    async with listening(world.settings) as base:
+        world.base = base
+        yield world
+
+
+async def log_in(context: BrowserContext, world: World, username: str) -> Page:
+    page = await context.new_page()
+    await page.goto(f"{world.base}/login")
+    await page.fill("#username", username)
+    await page.fill("#password", PASSWORD)
+    await page.click("button:has-text('Log in')")
+    return page
+
+
+def watch_requests(context: BrowserContext) -> list[str]:
+    seen: list[str] = []
+
+    def note(request: Request) -> None:
+        seen.append(request.url)
+
+    context.on("request", note)
+    return seen
+
+
+async def test_an_alert_from_the_queue_to_its_end(shop: World, browser: Browser) -> None:
+    context = await browser.new_context()
+    requests = watch_requests(context)
+    complaints: list[str] = []
+    context.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    page = await log_in(context, shop, "operator")
+    await expect(page.locator("#queue h2")).to_have_text("No open alerts")
+    await expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+    await page.click("text=Start shift")
+    await expect(page.locator("#sound-words")).to_have_text("Sound on")
+    await page.click("#heard-yes")
+
+    number = await shop.alert("hub-1", "fall")
+    await expect(page.locator(".case h3")).to_have_text("Fall detected", timeout=2000)
+    await expect(page.locator("#urgent")).to_have_text("New: emergency, Mary Ashworth")
+    await expect(page).to_have_title("(1 waiting) Alerts – Anytown Telecare")
+
+    await page.click(f"#claim-{number}")
+    await expect(page.locator("#state strong")).to_have_text("You have this alert")
+    await expect(page.locator("text=Front door, ring twice")).to_be_visible()
+    await page.click("text=Show code")
+    await expect(page.locator("#key-safe-code")).to_contain_text("4711")
+
+    await page.fill("#note-text", "She is on the bathroom floor")
+    await page.click("#form-note button")
+    await expect(page.locator("#log")).to_contain_text("She is on the bathroom floor")
+
+    await page.click("text=Tell the first contact")
+    await expect(page.locator("#log")).to_contain_text("Contact told")
+
+    await shop.alarm("hub-1")  # she presses again while the page is open
+    await expect(page.locator("#changed")).to_contain_text("Another alarm has joined", timeout=2000)
+    await page.click("#form-close button")
+    summary = page.locator(".govuk-error-summary")
+    await expect(summary).to_contain_text("Choose why the alarm went off")
+    await page.click("#changed a") if await page.locator("#changed").is_visible() else None
+
+    await page.select_option("#close-cause", "fall-up")
+    await page.check("text=Reassured")
+    await page.locator("#form-close").get_by_label("The person, in their own words").check()
+    await page.fill("#close-how", "She told me herself")
+    await page.click("#form-close button")
+    await expect(page.locator(".done")).to_have_text("This alert is closed.")
+    await expect(page.locator(".doings")).to_contain_text("Fall, up again")
+
+    await send_messages(shop)
+    await page.click("text=Messages")
+    await expect(page.locator("td >> nth=1")).to_contain_text("Susan Ashworth")
+    await expect(page.locator(".sms")).to_contain_text("Mary's alarm went off")
+    assert {urlsplit(url).netloc for url in requests} == {urlsplit(shop.base).netloc}
+    assert [line for line in complaints if "422" not in line] == []
+
+
+async def busy(world: World) -> dict[str, list[str]]:
+    """A night with something of everything; for each role the pages that it sees."""
+    for number, (kind, name) in enumerate(
+        (("battery-low", "Ada Birch"), ("button", "Joan of a Rather Long Name-Featherstonehaugh"),
+         ("inactivity", "Ravi Patel"), ("smoke", NASTY)), start=2,
+    ):  # fmt: skip
+        await world.add_home(f"hub-{number}", name, address=f"Flat {number}, {'Long ' * number}Street, Anytown")
+        await world.alert(f"hub-{number}", kind, evidence={"word": "x" * 120})
+    mine = await world.alert("hub-1", "fall")
+    await world.alarm("hub-1")
+    await world.claim(mine)
+    async with world.pool.connection() as conn:
+        await actions.tell_first_contact(conn, world.settings, mine, "operator", await database_now(conn))
+    other = await world.alert("hub-3")
+    await world.claim(other, "supervisor")
+    await world.add_home("hub-6", "Closed Case")
+    closed = await world.alert("hub-6")
+    await world.claim(closed)
+    await world.close(closed)
+    async with world.pool.connection() as conn:
+        await conn.execute("update alerts set raised_at = raised_at - interval '95 s' where kind = 'smoke'")
+        await conn.execute(
+            """insert into alert_log (alert_id, at, who, what, detail)
+               values (%s, now(), 'operator', 'dispatched', '{"responder": "Car 2", "note": "Two of you"}')""",
+            (mine,),
+        )
+        await conn.execute(
+            """insert into unreadable (hub, topic, payload, size_bytes, reason, received_at)
+               values ('hub-2', 'telecare/v1/hub-2/readings', %s, 300, 'not JSON', now())""",
+            (b"\xff" * 200,),
+        )
+        now_reading = (await (await conn.execute("select now()")).fetchone() or (None,))[0]
+    await world.reading("hub-1", "pir-hall", "motion", 1.0, now_reading)
+    waiting = await world.alert("hub-5", "smoke")
+    home, person = world.homes["hub-1"], world.people["hub-1"]
+    alerts = [f"/console/alerts/{number}" for number in (mine, other, closed, waiting)]
+    return {
+        "": ["/login", "/api/docs", "/login?next=/homes"],
+        "operator": ["/console", *alerts, "/homes", "/homes?q=flat", f"/homes/{home}", f"/people/{person}",
+                     "/messages", "/nothing"],
+        "responder": ["/responder"], "carer": ["/carer", "/console"], "commissioner": ["/commissioning"],
+        "admin": ["/admin"],
+    }  # fmt: skip
+
+
+async def sideways(page: Page) -> int:
+    width: int = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return width
+
+
+async def keep(page: Page, name: str) -> None:
+    if SCREENSHOTS:
+        folder = Path(SCREENSHOTS)
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        await page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+
+async def test_every_page_is_for_everybody(shop: World, browser: Browser) -> None:
+    pages = await busy(shop)
+    await send_messages(shop)
+    axe = Axe()
+    violations: dict[str, Any] = {}
+    for role, paths in pages.items():
+        context = await browser.new_context(viewport={"width": 1280, "height": 900})
+        requests = watch_requests(context)
+        page = await log_in(context, shop, role) if role else await context.new_page()
+        for number, path in enumerate(paths):
+            await page.set_viewport_size({"width": 1280, "height": 900})
+            await page.goto(shop.base + path)
+            await keep(page, f"{role or 'nobody'}-{number}-desktop")
+            for width in (320, 1280):
+                await page.set_viewport_size({"width": width, "height": 800})
+                assert await sideways(page) <= 0, f"{path} scrolls sideways at {width} px"
+                if width == 320 and not path.startswith("/console"):
+                    continue
+                result = await axe.run(page, options={"runOnly": {"type": "tag", "values": RULES}})
+                if result.violations_count:
+                    violations[f"{path} {width}"] = [
+                        (one["id"], [node["html"][:200] for node in one["nodes"]])
+                        for one in result.response["violations"]
+                    ]
+            if SCREENSHOTS:
+                await page.set_viewport_size({"width": 390, "height": 800})
+                await keep(page, f"{role or 'nobody'}-{number}-phone")
+        assert {urlsplit(url).netloc for url in requests} == {urlsplit(shop.base).netloc}
+        await context.close()
+    assert violations == {}
+
+
+async def test_a_mute_line_is_shouted_about(world: World, browser: Browser) -> None:
+    # The stream stays open and says nothing after its first beat, as behind a proxy that holds everything back.
+    settings = world.settings.model_copy(update={"beat_s": 1000})
+    async with listening(settings) as world.base:
+        page = await log_in(await browser.new_context(), world, "operator")
+        await expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+        await expect(page.locator("#connection")).to_have_attribute("data-state", "lost", timeout=14_500)
+        await expect(page.locator("body")).to_have_class(re.compile("line-lost"))
+        await expect(page.locator("#connection-words")).to_contain_text("fetched every 5 seconds")
+        await world.alert("hub-1")
+        await expect(page.locator(".case")).to_have_count(1)
+
+
+async def test_forms_work_without_javascript(shop: World, browser: Browser) -> None:
+    number = await shop.alert("hub-1", "fall")
+    context = await browser.new_context(java_script_enabled=False)
+    page = await log_in(context, shop, "operator")
+    await expect(page.locator("text=Without JavaScript")).to_be_visible()
+    await page.click(f"#claim-{number}")
+    await page.fill("#note-text", "By hand")
+    await page.click("#form-note button")
+    await expect(page.locator("#log")).to_contain_text("By hand")
+    await page.select_option("#close-cause", "reassurance")
+    await page.get_by_label("Reassured").check()
+    await page.locator("#form-close").get_by_label("The person, in their own words").check()
+    await page.fill("#close-how", "She told me herself")
+    await page.click("#form-close button")
+    await expect(page.locator(".done")).to_have_text("This alert is closed.")
+    await page.click("text=Log out")
+    await expect(page).to_have_url(f"{shop.base}/login")
+
+
+async def test_a_colleagues_claim_is_seen_at_once(shop: World, browser: Browser) -> None:
+    number = await shop.alert("hub-1")
+    one, two = await browser.new_context(), await browser.new_context()
+    mine, theirs = await log_in(one, shop, "operator"), await log_in(two, shop, "supervisor")
+    await expect(mine.locator("#connection")).to_have_attribute("data-state", "live")
+    await theirs.click(f"#claim-{number}")
+    await expect(mine.locator(".owner")).to_have_text("Supervisor One has this", timeout=2000)
+    await expect(mine).to_have_title("Alerts – Anytown Telecare")
+
+
+async def test_the_keyboard_alone_is_enough(shop: World, browser: Browser) -> None:
+    await shop.alert("hub-1")
+    page = await log_in(await browser.new_context(), shop, "operator")
+    await expect(page.locator(".case")).to_have_count(1)
+    for _ in range(30):
+        await page.keyboard.press("Tab")
+        if await page.evaluate("document.activeElement.id.startsWith('claim-')"):
+            break
+    outline = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#state strong")).to_have_text("You have this alert")
+
+
+async def test_each_role_finds_its_own_page(shop: World, browser: Browser) -> None:
+    for role in (Role.RESPONDER, Role.COMMISSIONER):
+        context = await browser.new_context()
+        page = await log_in(context, shop, role.value)
+        await expect(page.locator("h1")).to_be_visible()
+        await context.close()

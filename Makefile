@@ -30,7 +30,7 @@ $(DEV): pyproject.toml $(RUN)
 test: $(DEV)
 	@sh tests/install_system_parts.sh
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests
 
 check: $(DEV)
 	@$(BIN)/ruff format --check .

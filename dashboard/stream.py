@@ -86,7 +86,8 @@ class Feed:
     async def _read_batch(self) -> bool:
         async with self._pool.connection() as conn:
             events = await queue.events_after(conn, self._position, _BATCH)
-            texts = await _as_texts(conn, events) if self._readers else []
+            # Also while nobody reads: a stream may be opened during any of these awaits, and must be given them.
+            texts = await _as_texts(conn, events) if events else []
         for number, text in texts:
             for reader in self._readers:
                 reader.give(number, text)

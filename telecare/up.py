@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
 
+import aiomqtt
 from psycopg import AsyncConnection
 
 from telecare.clock import SystemClock
@@ -24,7 +25,7 @@ from telecare.errors import CannotStart
 from telecare.migrate import migrate
 from telecare.processes import free_port, port_is_free, server_user, servers_folder
 from telecare.register.staff import add_demo_staff
-from telecare.settings import RUNTIME_FILE, Settings
+from telecare.settings import RUNTIME_FILE, Settings, parse_mqtt_url
 from telecare.supervisor import Part, Supervisor, write_json
 
 READY_WITHIN_S: Final = 60.0
@@ -156,9 +157,9 @@ class _Remembered:
             write_json(self._path, self._values, self._mode)
         return self._values[name]
 
-    def port(self, name: str, preferred: int | None = None) -> int:
+    def port(self, name: str) -> int:
         """The port as last time, unless somebody else listens there now."""
-        port = int(self.get(name, lambda: str(preferred if preferred and port_is_free(preferred) else free_port())))
+        port = int(self.get(name, lambda: str(free_port())))
         if not port_is_free(port):
             self._values.pop(name)
             port = int(self.get(name, lambda: str(free_port())))
@@ -209,7 +210,7 @@ async def _start_broker(
     user = server_user() if mosquitto else None
     servers = servers_folder(data_dir, server_user())
     folder = (servers if mosquitto else data_dir) / "broker"
-    broker = Broker(folder, ports.port("mqtt", 1883), mosquitto, user, secrets.get("mqtt", pg.new_password))
+    broker = Broker(folder, ports.port("mqtt"), mosquitto, user, secrets.get("mqtt", pg.new_password))
     await asyncio.to_thread(broker.write_files)
     async with await AsyncConnection.connect(database_url) as conn:
         await publish_accounts(conn, broker.password_file)
@@ -224,7 +225,7 @@ async def _start_broker(
         # As that user from the start: a program that changes its user itself no longer hears of our death.
         Part("broker", broker.command(), user=user, death_signal=signal.SIGTERM, started=remember)
     )
-    await supervisor.wait_ready("broker", lambda: _listens(broker.port), 15)
+    await supervisor.wait_ready("broker", lambda: _lets_us_in(broker), 15)
     return {
         "mqtt_url": broker.service_url,
         "hub_mqtt_url": broker.hub_url,
@@ -232,13 +233,22 @@ async def _start_broker(
     }
 
 
-async def _listens(port: int) -> bool:
+async def _lets_us_in(broker: Broker) -> bool:
+    """Whether the broker takes the service's login: then it is ours, and not another that had the port first."""
+    url = parse_mqtt_url(broker.service_url)
     try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
+        async with aiomqtt.Client(
+            url.host,
+            url.port,
+            username=url.username,
+            password=url.password,
+            identifier="telecare-up",
+            protocol=aiomqtt.ProtocolVersion.V5,
+            timeout=2,
+        ):
+            return True
+    except aiomqtt.MqttError:
         return False
-    writer.close()
-    return True
 
 
 def _environment(settings: Settings) -> dict[str, str]:

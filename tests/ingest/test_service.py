@@ -168,7 +168,7 @@ async def test_readings_are_stored_once_however_often_they_come(settings: Settin
     stored = await rows(
         pool,
         """select s.device, s.measure, r.value from readings r join series s on s.id = r.series_id
-            where s.hub = %s order by s.id, r.at""",
+            where s.hub = %s order by s.device desc, r.at""",
         hub.name,
     )
     assert stored == [("env-1", "temperature", 18.5), ("env-1", "temperature", 19.0), ("bed-1", "occupied", 1.0)]

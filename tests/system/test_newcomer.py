@@ -15,8 +15,6 @@ from tests.conftest import SHARED_DATA
 from tests.system import running as up
 from tests.system.browser import CHROMIUM, browser, log_in
 
-pytestmark = pytest.mark.xdist_group("newcomer")
-
 SISFALL = SHARED_DATA / "sisfall_waist.parquet"
 HOMES = 5
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
@@ -93,8 +91,7 @@ def test_a_press_is_seen_claimed_read_and_closed(system: up.System, page: Page) 
 
 def test_every_simulated_home_sends_readings(system: up.System, token: str) -> None:
     home = system.command("home", "list")["homes"][0]["home"]
-    timeline = system.get(f"/api/homes/{home}/timeline", token)
-    assert timeline["readings"]
+    up.wait_until(lambda: system.get(f"/api/homes/{home}/timeline", token)["readings"], 15)
 
 
 def test_a_pendant_is_pressed_from_the_shell_and_hears_that_help_is_coming(system: up.System, token: str) -> None:

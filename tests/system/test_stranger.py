@@ -22,8 +22,6 @@ from telecare.embedded.broker import find_mosquitto
 from telecare.ids import uuid7
 from tests.system import running as up
 
-pytestmark = pytest.mark.xdist_group("system")
-
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[up.System]:

@@ -36,11 +36,13 @@ _CONDITIONS: Final = (
 )  # fmt: skip
 _MOBILITY: Final = (
     "Walks without aids", "Walks with one stick", "Walking frame indoors, wheelchair outside", "Walking frame",
-    "Two sticks; slow on stairs", "Furniture-walks; cannot get up from the floor alone", "Stairlift; transfers with help",
+    "Two sticks; slow on stairs", "Furniture-walks; cannot get up from the floor alone",
+    "Stairlift; transfers with help",
 )  # fmt: skip
 _WISHES: Final = (
     "", "", "Please ring my daughter before an ambulance unless I am hurt.",
-    "Do not call after 10 pm unless it is urgent.", "I like to be called by my first name.", "No strangers upstairs, please.",
+    "Do not call after 10 pm unless it is urgent.", "I like to be called by my first name.",
+    "No strangers upstairs, please.",
 )  # fmt: skip
 _RELATIONSHIPS: Final = ("daughter", "son", "neighbour", "niece", "friend", "grandson", "home carer")
 

@@ -79,13 +79,15 @@ def own_broker() -> Iterator[BrokerProcess]:
 
 def _broker(*, start: bool = True) -> Iterator[BrokerProcess]:
     folder = Path(tempfile.mkdtemp(prefix="telecare-gateway-test-"))
-    broker = BrokerProcess(folder)
-    if start:
-        broker.start()
     try:
-        yield broker
+        broker = BrokerProcess(folder)
+        try:
+            if start:
+                broker.start()
+            yield broker
+        finally:
+            broker.stop()
     finally:
-        broker.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 

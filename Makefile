@@ -38,7 +38,7 @@ check: $(DEV)
 	@$(BIN)/mypy
 
 screenshots: $(DEV)
-	@$(BIN)/python -m docs.screenshots
+	@$(BIN)/python -m tests.system.screenshots
 
 clean:
 	rm -rf $(VENV) build *.egg-info dashboard/static/vendor

@@ -20,18 +20,18 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiomqtt
-from gateway.service import run as run_hub
-from gateway.sockets import connect
 from psycopg import AsyncConnection
 
 from bench.limits import broker_hop_ms, commit_ms, percentiles
+from gateway.service import run as run_hub
 from gateway.settings import HubSettings
+from gateway.sockets import connect
 from telecare.clock import SystemClock
 from telecare.enrolment import enrol
 from telecare.errors import TelecareError
@@ -80,8 +80,13 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def system(data_dir: Path, homes: int, readings_per_s: float) -> Iterator[Settings]:
-    """`telecare up --demo` and a simulation beside it, for as long as the measurement takes."""
+def system(
+    data_dir: Path, homes: int, readings_per_s: float, healthy: Callable[[float], None] = lambda after_s: None
+) -> Iterator[Settings]:
+    """`telecare up --demo`, and a simulation beside it where there are homes, for as long as the measurement takes.
+
+    `healthy` is told how many seconds the start took.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TELECARE_")}
     telecare = [sys.executable, "-m", "telecare"]
     where = ["--data-dir", str(data_dir)]
@@ -92,15 +97,18 @@ def system(data_dir: Path, homes: int, readings_per_s: float) -> Iterator[Settin
             stdout=subprocess.DEVNULL, env=environment, start_new_session=True,
         )
     ]  # fmt: skip
+    begun = time.perf_counter()
     try:
         _wait_healthy(port)
-        simulate = ["simulate", "--homes", str(homes), "--readings-per-s", str(readings_per_s), *where]
-        with (data_dir / "simulate.out").open("wb") as output:
-            processes.append(
-                subprocess.Popen(
-                    [*telecare, *simulate], stdout=output, stderr=output, env=environment, start_new_session=True
+        healthy(round(time.perf_counter() - begun, 2))
+        if homes:
+            simulate = ["simulate", "--homes", str(homes), "--readings-per-s", str(readings_per_s), *where]
+            with (data_dir / "simulate.out").open("wb") as output:
+                processes.append(
+                    subprocess.Popen(
+                        [*telecare, *simulate], stdout=output, stderr=output, env=environment, start_new_session=True
+                    )
                 )
-            )
         yield load_settings(data_dir)
     finally:
         for process in reversed(processes):
@@ -134,7 +142,7 @@ async def measure(settings: Settings, folder: Path, seconds: float) -> dict[str,
         )
         for n in range(HUBS)
     ]
-    enrolments = await enrol(settings, list(wanted))
+    enrolments, token = await enrol(settings, list(wanted)), await token_for(settings, "operator")
     stop, ledger = asyncio.Event(), Ledger()
     hubs = [
         HubSettings(hub=e.hub, secret=e.secret, mqtt_url=settings.mqtt_url_for_hubs, directory=folder / e.hub)
@@ -147,7 +155,7 @@ async def measure(settings: Settings, folder: Path, seconds: float) -> dict[str,
             group.create_task(run_hub(hub, SystemClock(), stop))
         watchers = [
             group.create_task(_watch_receipts(settings, ledger)),
-            group.create_task(asyncio.to_thread(_watch_console, settings, await _token(settings), ledger, stop)),
+            group.create_task(asyncio.to_thread(_watch_console, settings, token, ledger, stop)),
         ]
         await _until_online(settings, len(hubs))
         before = await _readings(settings)
@@ -230,12 +238,13 @@ def _watch_console(settings: Settings, token: str, ledger: Ledger, stop: asyncio
             ledger.shown.setdefault(alarm, at)
 
 
-async def _token(settings: Settings) -> str:
+async def token_for(settings: Settings, username: str) -> str:
+    """A token for a program of this user."""
     from telecare.db import database_now
     from telecare.register.staff import new_token
 
     async with await AsyncConnection.connect(settings.database) as conn:
-        return await new_token(conn, "operator", await database_now(conn))
+        return await new_token(conn, username, await database_now(conn))
 
 
 async def _until_readings(settings: Settings) -> None:

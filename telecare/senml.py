@@ -135,15 +135,10 @@ def _instant(base: dict[str, Any], record: dict[str, Any], now: datetime) -> dat
     seconds = _number(base, "bt") + _number(record, "t")
     try:
         if seconds < RELATIVE_BELOW:
-            return _milliseconds(now + timedelta(seconds=seconds))
-        return _milliseconds(datetime.fromtimestamp(seconds, UTC))
+            return now + timedelta(seconds=seconds)
+        return datetime.fromtimestamp(seconds, UTC)  # rounds to the microsecond, the database's resolution
     except (OverflowError, OSError, ValueError) as problem:
         raise UnreadableMessage("time: outside the calendar") from problem
-
-
-def _milliseconds(instant: datetime) -> datetime:
-    """Rounded to milliseconds, so that a repeat whose base time was written otherwise is still the same reading."""
-    return datetime.fromtimestamp(round(instant.timestamp(), 3), UTC)
 
 
 def write_pack(readings: Iterable[Reading]) -> bytes:

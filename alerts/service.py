@@ -18,8 +18,9 @@ from alerts.providers import Provider, ProviderRefused, ProviderUnavailable
 from alerts.settings import command_validity, ladder
 from telecare.clock import Clock, format_instant
 from telecare.db import Connection, Pool, database_now
+from telecare.mqtt import client_for
 from telecare.service import Backoff, keep_doing, listen, run_workers, say_alive
-from telecare.settings import Settings, parse_mqtt_url
+from telecare.settings import Settings
 from telecare.wire import Command, encode, topic
 
 log = logging.getLogger("alerts")
@@ -198,18 +199,10 @@ class Engine:
 
     async def send_commands(self, wake: asyncio.Event, poll_s: float) -> None:
         """Publish commands to hubs for as long as the broker is there; come back to it when it is."""
-        broker = parse_mqtt_url(self.settings.mqtt)
         backoff = Backoff()
         while True:
             try:
-                async with aiomqtt.Client(
-                    broker.host,
-                    broker.port,
-                    username=broker.username,
-                    password=broker.password,
-                    protocol=aiomqtt.ProtocolVersion.V5,
-                    timeout=5,
-                ) as client:
+                async with client_for(self.settings.mqtt) as client:
                     self.subscribed = True
                     backoff.well()
 

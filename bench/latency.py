@@ -25,7 +25,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import aiomqtt
 from psycopg import AsyncConnection
 
 from bench.limits import broker_hop_ms, commit_ms, percentiles
@@ -35,9 +34,10 @@ from gateway.sockets import connect
 from telecare.clock import SystemClock
 from telecare.enrolment import enrol
 from telecare.errors import TelecareError
+from telecare.mqtt import client_for
 from telecare.processes import free_port
 from telecare.register.homes import NewDevice, NewHome, NewPerson
-from telecare.settings import Settings, load_settings, parse_mqtt_url
+from telecare.settings import Settings, load_settings
 
 HUBS = 10  # homes whose pendants are pressed, in turn
 PRESSES_PER_S = 2.0
@@ -209,10 +209,7 @@ async def _kept(reader: asyncio.StreamReader) -> bytes:
 
 
 async def _watch_receipts(settings: Settings, ledger: Ledger) -> None:
-    url = parse_mqtt_url(settings.mqtt)
-    async with aiomqtt.Client(
-        url.host, url.port, username=url.username, password=url.password, protocol=aiomqtt.ProtocolVersion.V5
-    ) as client:
+    async with client_for(settings.mqtt) as client:
         await client.subscribe("telecare/v1/+/receipt", qos=0)
         async for message in client.messages:
             now = time.perf_counter()

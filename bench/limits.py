@@ -3,24 +3,17 @@
 import asyncio
 import time
 
-import aiomqtt
 from psycopg import AsyncConnection
 
-from telecare.settings import Settings, parse_mqtt_url
+from telecare.mqtt import client_for
+from telecare.settings import Settings
 
 
 async def broker_hop_ms(settings: Settings, count: int = 200) -> list[float]:
     """Publish QoS 1 to hearing it on another connection, in ms, one after another."""
-    url = parse_mqtt_url(settings.mqtt)
-
-    def client() -> aiomqtt.Client:
-        return aiomqtt.Client(
-            url.host, url.port, username=url.username, password=url.password, protocol=aiomqtt.ProtocolVersion.V5
-        )
-
     took: list[float] = []
     topic = "telecare/v1/bench/limit"
-    async with client() as hears, client() as speaks:
+    async with client_for(settings.mqtt) as hears, client_for(settings.mqtt) as speaks:
         await hears.subscribe(topic, qos=1)
         messages = aiter(hears.messages)
         for _ in range(count):

@@ -16,14 +16,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import aiomqtt
-
 from bench.latency import system, token_for
 from telecare.clock import format_instant
 from telecare.enrolment import enrol
 from telecare.ids import uuid7
+from telecare.mqtt import client_for
 from telecare.register.homes import Enrolment, home_to_be_described
-from telecare.settings import Settings, parse_mqtt_url
+from telecare.settings import Settings
 
 SEEN_WITHIN_S = 10.0
 LOOK_EVERY_S = 0.02
@@ -65,14 +64,8 @@ async def measure(settings: Settings, count: int) -> dict[str, Any]:
 
 
 async def _press(settings: Settings, hub: Enrolment, pressed: dict[str, float]) -> float:
-    url = parse_mqtt_url(settings.mqtt_url_for_hubs)
-    async with aiomqtt.Client(
-        url.host,
-        url.port,
-        username=hub.hub,
-        password=hub.secret,
-        identifier=hub.hub,
-        protocol=aiomqtt.ProtocolVersion.V5,
+    async with client_for(
+        settings.mqtt_url_for_hubs, username=hub.hub, password=hub.secret, identifier=hub.hub
     ) as client:
         await client.subscribe(f"telecare/v1/{hub.hub}/receipt", qos=1)
         alarm = {"id": str(uuid7()), "seq": 1, "device": "pendant-1", "kind": "button", "clock": "synced"}

@@ -1,5 +1,6 @@
 """The steps of an alert's life as they are asked for, by the API as JSON and by the pages as forms: one model each."""
 
+from abc import ABC, abstractmethod
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -20,12 +21,12 @@ def _storable(text: str) -> str:
 Text = Annotated[str, StringConstraints(max_length=actions.TEXT_LIMIT), AfterValidator(_storable)]
 
 
-class Step(BaseModel):
+class Step(BaseModel, ABC):
     """Something that a member of staff does to an alert."""
 
+    @abstractmethod
     async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
         """Do it; False where it was done and had no effect. Raises what `alerts.actions` raises."""
-        raise NotImplementedError
 
 
 class Claim(Step):

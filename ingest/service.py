@@ -6,6 +6,7 @@ Each lane: take what waits, store it in one transaction, and only then acknowled
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -34,7 +35,7 @@ _PARTITIONS_EVERY_S: Final = 3600.0
 _SERIES_REMEMBERED: Final = 500_000
 
 
-class _Lane:
+class _Lane(ABC):
     """What both lanes do alike."""
 
     name = ""
@@ -42,13 +43,13 @@ class _Lane:
     def __init__(self, pool: Pool, inbox: Inbox, settings: Settings, clock: Clock) -> None:
         self.pool, self.inbox, self.settings, self.clock = pool, inbox, settings, clock
 
+    @abstractmethod
     async def take(self) -> list[Message]:
         """The messages for the next commit; waits for one."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def keep(self, conn: Connection, messages: Sequence[Message], now: datetime) -> list[tuple[str, Receipt]]:
         """Store messages inside one transaction; the receipts to send after it, by hub."""
-        raise NotImplementedError
 
     async def step(self) -> None:
         """Take, store, commit, then acknowledge and send receipts. A database that is away is waited for."""
@@ -100,7 +101,7 @@ class _Lane:
         finally:
             await asyncio.to_thread(self.inbox.close)
 
-    async def upkeep(self) -> None:
+    async def upkeep(self) -> None:  # noqa: B027  (a lane that has none need not say so)
         """What is done now and then."""
 
 

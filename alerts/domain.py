@@ -72,6 +72,7 @@ class Arrival:
     wearer: Someone | None  # whose device it is
     residents: tuple[Someone, ...]  # of this hub's home
     owners_elsewhere: tuple[Someone, ...]  # of a device of this name in other homes, where few have it
+    finding: str | None = None  # what the service itself found, in a sentence; then `wearer` is whom it is about
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,9 @@ def place(arrival: Arrival) -> Placement:
         return Placement(key, None, arrival.kind, priority, words, announces=False)
     person, doubt = _whose(arrival)
     key = f"person:{person.id}" if person else f"device:{arrival.home_id}:{arrival.device}"
-    return Placement(key, person.id if person else None, arrival.kind, priority, words + doubt)
+    # Who has not called is not told that help is coming: a voice out of nowhere frightens.
+    announces = arrival.finding is None
+    return Placement(key, person.id if person else None, arrival.kind, priority, words + doubt, announces=announces)
 
 
 def _whose(arrival: Arrival) -> tuple[Someone | None, str]:
@@ -122,6 +125,8 @@ def _whose(arrival: Arrival) -> tuple[Someone | None, str]:
 
 
 def _what(arrival: Arrival) -> str:
+    if arrival.finding is not None:
+        return f"{KIND_WORDS[arrival.kind]}. {arrival.finding}"
     source = ", ".join(part for part in (arrival.device, arrival.location) if part)
     words = KIND_WORDS[arrival.kind] + (f" ({source})" if source else "") + "."
     if arrival.at is not None and arrival.received_at - arrival.at > LATE_AFTER:

@@ -16,6 +16,7 @@ from alerts import actions, store
 from alerts.domain import POLICY, Arrival, Placement, climb, first_due, place
 from alerts.providers import Provider, ProviderRefused, ProviderUnavailable
 from alerts.settings import command_validity, ladder
+from alerts.supervision import Supervision
 from telecare.clock import Clock, format_instant
 from telecare.db import Connection, Pool, database_now
 from telecare.mqtt import client_for
@@ -60,6 +61,7 @@ class Engine:
             deadlines=keep_doing(self.deadline_step, deadlines, self.clock, min(poll_s, 0.5), "deadlines"),
             messages=keep_doing(self.message_step, messages, self.clock, poll_s, "messages"),
             commands=self.send_commands(commands, poll_s),
+            supervision=Supervision(self.pool, self.settings, self.clock, self.now_of).run(),
             alive=say_alive(self.pool, self.clock, "alerts", lambda: {"subscribed": self.subscribed}),
         )
 

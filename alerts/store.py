@@ -33,13 +33,14 @@ async def next_waiting(conn: Connection, aside: list[UUID]) -> UUID | None:
 
 ARRIVAL = """
     select a.hub, h.home_id, a.device, a.kind, a.at, a.received_at, a.location, a.doubts, a.test,
-           d.name is not null, p.id, p.name,
+           d.name is not null or f.alarm_id is not null, p.id, p.name, f.sentence,
            exists (select 1 from test_windows t where t.home_id = h.home_id and t.device = a.device
                     and a.received_at >= t.opened_at and a.received_at < t.ends_at)
       from alarms a
       join hubs h on h.name = a.hub
       left join devices d on d.home_id = h.home_id and d.name = a.device
-      left join people p on p.id = d.person_id
+      left join findings f on f.alarm_id = a.id
+      left join people p on p.id = coalesce(f.person_id, d.person_id)
      where a.id = %s
 """
 
@@ -48,7 +49,7 @@ async def arrival(conn: Connection, alarm_id: UUID) -> Arrival:
     """An alarm with what the register knows about where it came from."""
     row = await (await conn.execute(ARRIVAL, (alarm_id,))).fetchone()
     assert row is not None
-    (hub, home_id, device, kind, at, received_at, location, doubts, test, registered, wearer, name, window) = row
+    (hub, home_id, device, kind, at, received_at, location, doubts, test, known, wearer, name, found, window) = row
     return Arrival(
         alarm_id=alarm_id,
         hub=hub,
@@ -61,10 +62,11 @@ async def arrival(conn: Connection, alarm_id: UUID) -> Arrival:
         doubts=tuple(doubts),
         says_test=test,
         test_window_open=window,
-        device_registered=registered,
+        device_registered=known,
         wearer=Someone(wearer, name) if wearer else None,
         residents=await _people(conn, "select id, name from people where home_id = %s", home_id),
-        owners_elsewhere=() if registered else await _owners_of(conn, device),
+        owners_elsewhere=() if known else await _owners_of(conn, device),
+        finding=found,
     )
 
 

@@ -50,6 +50,8 @@ ACCESS: Final[dict[str, Access]] = {
     "GET /homes/{home_id}": RECORDS,
     "POST /homes/{home_id}/test-window": RECORDS,
     "GET /people/{person_id}": RECORDS,
+    "GET /people/{person_id}/plan": RECORDS,
+    "POST /people/{person_id}/plan": RECORDS,
     "GET /messages": RECORDS,
     # one page each
     "GET /responder": RESPONDER,

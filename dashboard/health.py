@@ -19,7 +19,7 @@ from telecare.vocabulary import Role
 
 router = APIRouter(route_class=GuardedRoute)
 
-SERVICES: Final = ("ingest", "ingest-readings", "alerts")  # without any one of them no alarm reaches a person
+SERVICES: Final = ("ingest", "ingest-readings", "alerts", "detection")  # without any one of them something is missed
 WAITING_S: Final = 10.0  # an alarm this old that is in no alert
 OVERDUE_S: Final = 30.0  # an alert this long past its deadline
 _ANSWER_WITHIN_S: Final = 5.0

@@ -13,6 +13,7 @@ from dashboard.auth import GuardedRoute, visitor_of
 from dashboard.parts import database, parts_of
 from telecare.errors import NotFound, Refused
 from telecare.register import homes as register
+from telecare.register import plans
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
@@ -80,8 +81,11 @@ async def person(request: Request, person_id: str) -> Response:
     """A person's record."""
     async with database(request) as (conn, now):
         record = await register.person(conn, register_id(person_id, "person"))
+        plan = await plans.plan_of(conn, record["id"])
         context = {
             "person": record,
+            "plan": plan,
+            "plan_words": plan.sentences(),
             "home": await register.home(conn, record["home_id"]),
             "contacts": await register.contacts_of(conn, record["id"]),
             "earlier": await queue.alerts_of_person(conn, record["id"], now),

@@ -8,7 +8,7 @@ import heapq
 import math
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from operator import attrgetter
@@ -17,12 +17,14 @@ from zoneinfo import ZoneInfo
 
 from firmware_sim import residents
 from telecare.register.homes import NewDevice, NewHome
+from telecare.register.plans import CarePlan
 
 LONDON: Final = ZoneInfo("Europe/London")
 
 ROOMS: Final = ("hall", "kitchen", "living", "bedroom", "bathroom")
 # Mean seconds between two movements that a motion sensor sees: cooking is livelier than television.
 MOVES_EVERY_S: Final = {"hall": 20.0, "kitchen": 35.0, "living": 75.0, "bedroom": 60.0, "bathroom": 35.0}
+PLAN: Final = CarePlan(still_after_min=240, up_by=time(10, 30))  # what everybody who lives alone has agreed to
 TEMPERATURE_EVERY: Final = timedelta(minutes=5)
 BATTERY_LIFE_DAYS: Final = {"pendant": 730, "motion": 1100, "door": 1100, "bed": 900, "temperature": 900, "smoke": 1800}
 BATTERY_CHANGED_AT: Final = 22.0  # percent: a well-run service does not wait for the low-battery alarm
@@ -78,6 +80,8 @@ def household(seed: int, home: int) -> NewHome:
     people = tuple(
         residents.resident(rng, family, woman=first_is_woman == (who == 0)) for who in range(people_count(seed, home))
     )
+    if len(people) == 1:  # sensors of the home cannot tell two people apart
+        people = (replace(people[0], plan=PLAN),)
     return NewHome(
         address=f"{rng.randint(1, 140)} {rng.choice(_STREETS)}, Anytown",
         postcode=f"AT{rng.randint(1, 9)} {rng.randint(1, 9)}{rng.choice('ABDEFGHJ')}{rng.choice('LNPQRSTUWXYZ')}",
@@ -99,7 +103,7 @@ def devices(people: int) -> tuple[NewDevice, ...]:
     return (
         *worn,
         *motion,
-        NewDevice(name="door-front", kind="door", location="hall"),
+        NewDevice(name="door-front", kind="door", location="hall", leads_outside=True),
         *beds,
         NewDevice(name="env-1", kind="temperature", location="living"),
         NewDevice(name="smoke-1", kind="smoke", location="hall"),

@@ -80,11 +80,13 @@ async def _insert(conn: Connection, intake: Intake, now: datetime) -> bool:
     return True
 
 
+# A hub counts as silent twice its interval and half a minute after it was last heard; a last will is no sign of life.
 SAVE_STATE = """
     insert into hub_states (hub, online, session, firmware, mains, battery, network, outbox, heartbeat_s, stated_at,
-                            received_at)
+                            received_at, silent_at)
     select h.name, %(online)s, %(session)s, %(firmware)s, %(mains)s, %(battery)s, %(network)s, %(outbox)s,
-           %(heartbeat_s)s, %(stated_at)s, %(now)s
+           %(heartbeat_s)s, %(stated_at)s, %(now)s,
+           %(now)s::timestamptz + make_interval(secs => 2 * coalesce(%(heartbeat_s)s::float8, 60) + 30)
       from hubs h where h.name = %(hub)s
     on conflict (hub) do update
        set online = excluded.online, session = excluded.session, stated_at = excluded.stated_at,
@@ -94,7 +96,10 @@ SAVE_STATE = """
            battery = coalesce(excluded.battery, hub_states.battery),
            network = coalesce(excluded.network, hub_states.network),
            outbox = coalesce(excluded.outbox, hub_states.outbox),
-           heartbeat_s = coalesce(excluded.heartbeat_s, hub_states.heartbeat_s)
+           heartbeat_s = coalesce(excluded.heartbeat_s, hub_states.heartbeat_s),
+           silent_at = case when not excluded.online then hub_states.silent_at
+                            else excluded.received_at + make_interval(
+                                secs => 2 * coalesce(excluded.heartbeat_s, hub_states.heartbeat_s, 60) + 30) end
      where excluded.session >= hub_states.session and not %(retained)s
 """
 

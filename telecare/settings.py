@@ -62,6 +62,12 @@ class Settings(BaseSettings):
     message_try_s: Seconds = Field(10, description="one attempt to send a message may take this long")
     message_attempts: int = Field(3, ge=1, le=20, description="attempts before a message has failed")
 
+    supervision_poll_s: Seconds = Field(5, description="silent hubs and devices are looked for this often")
+    first_word_h: float = Field(24, gt=0, le=720, description="hours from its enrolment in which a hub must be heard")
+    detection_poll_s: Seconds = Field(1.0, description="detection looks for new readings and due plans this often")
+    detection_lag_s: Seconds = Field(30, description="with unread readings older than this, detection judges nobody")
+    settled_outbox: int = Field(10, ge=0, description="a hub with more unsent messages than this is not judged")
+
     session_hours: float = Field(12, gt=0, le=168, description="a login lasts this long")
     login_attempts: int = Field(10, ge=1, description="failed logins per name or address in 5 minutes before waiting")
     beat_s: Seconds = Field(5, description="the event stream says that it lives this often")

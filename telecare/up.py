@@ -31,7 +31,7 @@ from telecare.supervisor import Part, Supervisor, write_json
 
 READY_WITHIN_S: Final = 60.0
 DEMO_PASSWORD: Final = "demo-only"  # noqa: S105  (printed on the first page; such a system never listens beyond loopback)
-SERVICES: Final = ("ingest", "ingest-readings", "alerts", "dashboard")
+SERVICES: Final = ("ingest", "ingest-readings", "alerts", "detection", "dashboard")
 PRESS_AFTER_S: Final = 10  # the demo's first pendant is pressed this long after its homes are there
 
 
@@ -76,7 +76,7 @@ async def up(wish: Wish) -> None:
         finally:
             say("stopping ...")
             await supervisor.stop(["simulate", "dashboard"])
-            await supervisor.stop(["ingest", "ingest-readings", "alerts"])
+            await supervisor.stop(["ingest", "ingest-readings", "alerts", "detection"])
             await supervisor.stop_rest()
             (data_dir / RUNTIME_FILE).unlink(missing_ok=True)
             say("stopped.")

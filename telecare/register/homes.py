@@ -9,10 +9,11 @@ from uuid import UUID
 
 from psycopg.rows import dict_row
 
-from telecare.db import Connection
+from telecare.db import Connection, database_now
 from telecare.errors import NotFound, Refused
 from telecare.ids import uuid7
 from telecare.mqtt_accounts import hash_secret
+from telecare.register.plans import CarePlan, set_plan
 from telecare.wire import HUB_NAME
 
 
@@ -39,6 +40,7 @@ class NewPerson:
     conditions: str = ""
     mobility: str = ""
     wishes: str = ""
+    plan: CarePlan | None = None
     contacts: tuple[NewContact, ...] = ()
 
 
@@ -50,6 +52,7 @@ class NewDevice:
     kind: str
     person: int | None = None
     location: str = ""
+    leads_outside: bool = False  # a door through which one leaves the home
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +94,9 @@ async def add_home(conn: Connection, new: NewHome) -> UUID:
     for device in new.devices:
         wearer = None if device.person is None else people[device.person]
         await conn.execute(
-            "insert into devices (home_id, name, kind, person_id, location) values (%s, %s, %s, %s, %s)",
-            (home_id, device.name, device.kind, wearer, device.location),
+            """insert into devices (home_id, name, kind, person_id, location, leads_outside)
+               values (%s, %s, %s, %s, %s, %s)""",
+            (home_id, device.name, device.kind, wearer, device.location, device.leads_outside),
         )
     return home_id
 
@@ -120,6 +124,8 @@ async def _add_person(conn: Connection, home_id: UUID, new: NewPerson) -> UUID:
             (uuid7(), person_id, place, contact.name, contact.relationship, contact.phone, contact.email,
              contact.has_key),
         )  # fmt: skip
+    if new.plan is not None:
+        await set_plan(conn, person_id, new.plan, "register", await database_now(conn))
     return person_id
 
 

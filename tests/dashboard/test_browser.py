@@ -158,7 +158,7 @@ async def busy(world: World) -> dict[str, list[str]]:
     return {
         "": ["/login", "/api/docs", "/login?next=/homes"],
         "operator": ["/console", *alerts, "/homes", "/homes?q=flat", f"/homes/{home}", f"/people/{person}",
-                     "/messages", "/nothing"],
+                     f"/people/{person}/plan", "/messages", "/nothing"],
         "responder": ["/responder"], "carer": ["/carer", "/console"], "commissioner": ["/commissioning"],
         "admin": ["/admin"],
     }  # fmt: skip

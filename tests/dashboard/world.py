@@ -163,7 +163,7 @@ class World:
     async def all_services_live(self) -> None:
         """Each says that it lives and hears its messages."""
         async with self.pool.connection() as conn:
-            for service in ("ingest", "ingest-readings", "alerts"):
+            for service in ("ingest", "ingest-readings", "alerts", "detection"):
                 await beat(conn, service, {"subscribed": True})
 
     async def token(self, username: str) -> dict[str, str]:

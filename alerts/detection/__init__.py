@@ -1,0 +1,1 @@
+"""Detection: patterns in readings that a person should look at. What it finds enters as an alarm of `detector`."""

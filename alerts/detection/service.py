@@ -1,0 +1,124 @@
+"""The detection process: reads each committed reading once, and looks at each plan when its time has come.
+
+A process of its own, so that whatever it learns or computes never delays an alert's deadline. It keeps nothing in
+memory that a restart would lose.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from alerts.detection import store
+from alerts.detection.rules import LOOK_AGAIN, look, next_look
+from alerts.detection.seen import Seen, fold
+from alerts.detection.silence import silent_after
+from alerts.detection.store import Heard, Source
+from alerts.supervision import READER
+from telecare import feed
+from telecare.clock import Clock
+from telecare.db import Connection, Pool, database_now
+from telecare.feed import Fed
+from telecare.service import keep_doing, run_workers, say_alive
+from telecare.settings import Settings
+from telecare.vocabulary import Kind
+
+log = logging.getLogger("detection")
+
+SERVICE: Final = "detection"
+
+
+class Detection:
+    """One detection process. A second one waits at the feed's cursor and at each plan's row: nothing is done twice."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        settings: Settings,
+        clock: Clock,
+        now_of: Callable[[Connection], Awaitable[datetime]] = database_now,
+    ) -> None:
+        self.pool, self.settings, self.clock, self.now_of = pool, settings, clock, now_of
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set."""
+        await self.join()
+        await run_workers(
+            stop,
+            work=keep_doing(self.step, asyncio.Event(), self.clock, self.settings.detection_poll_s, SERVICE),
+            alive=say_alive(self.pool, self.clock, SERVICE, lambda: {"subscribed": True}),
+        )
+
+    async def join(self) -> None:
+        """Begin to be fed."""
+        async with self.pool.connection() as conn:
+            await feed.join(conn, READER, await self.now_of(conn))
+
+    async def step(self) -> bool:
+        """Read what is new; when all is read, look at one plan. False when there is nothing to do."""
+        return await self.read_step() or await self.look_step()
+
+    # ------------------------------------------------------------ readings
+
+    async def read_step(self) -> bool:
+        """Fold the next commits' readings into what was last seen and heard; False when all has been read."""
+        async with self.pool.connection() as conn, conn.transaction():
+            now = await self.now_of(conn)
+            fed = await feed.take(conn, READER, now)
+            if not fed:
+                return False
+            known = await store.sources(conn, {one.series_id for one in fed})
+            await self._see(conn, fed, known)
+            await store.save_heard(conn, _heard(fed, known, now))
+            return True
+
+    async def _see(self, conn: Connection, fed: Sequence[Fed], known: dict[int, Source]) -> None:
+        homes = {source.home_id for source in known.values()}
+        before = await store.seen_in(conn, homes)
+        after = dict(before)
+        for one in fed:
+            reading = known[one.series_id].reading(one)
+            after[reading.home_id] = fold(after.get(reading.home_id, Seen()), reading)
+        await store.save_seen(conn, {home: seen for home, seen in after.items() if seen != before.get(home)})
+
+    # ------------------------------------------------------------ plans
+
+    async def look_step(self) -> bool:
+        """Look at the plan that has waited longest; False when none is due."""
+        async with self.pool.connection() as conn, conn.transaction():
+            now = await self.now_of(conn)
+            due = await store.next_due(conn, now, self.settings.settled_outbox)
+            if due is None:
+                return False
+            if due.hub is None or not due.settled or await self._behind(conn, now):
+                # A silent hub is supervision's to raise. What it still has to tell may be the movement we miss.
+                await store.looked(conn, due, now, now + LOOK_AGAIN)
+                return True
+            for found in look(due.look, now):
+                raised = await store.raise_finding(
+                    conn, due.hub, Kind.INACTIVITY, found.rule, found.key, found.sentence, now, due.look.person_id
+                )
+                if raised is not None:
+                    log.info("found", extra={"event": "finding", "rule": found.rule, "alarm": raised})
+            await store.looked(conn, due, now, next_look(due.look, now))
+            return True
+
+    async def _behind(self, conn: Connection, now: datetime) -> bool:
+        return (await feed.lag(conn, now)).get(READER, 0.0) > self.settings.detection_lag_s
+
+
+def _heard(fed: Sequence[Fed], known: dict[int, Source], now: datetime) -> list[Heard]:
+    """The last word of each registered device; a clock that is ahead of ours counts as now."""
+    last: dict[tuple[UUID, str], tuple[datetime, Source]] = {}
+    for one in fed:
+        source = known[one.series_id]
+        key = (source.home_id, source.device)
+        at = min(one.at, now)
+        if source.registered and (key not in last or at > last[key][0]):
+            last[key] = (at, source)
+    return [
+        Heard(home, device, source.hub, at, at + silent_after(source.kind))
+        for (home, device), (at, source) in last.items()
+    ]

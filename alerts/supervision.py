@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import psycopg
+
 from alerts.detection import store
 from alerts.detection.silence import restored_words, rule_of, silent_after, silent_words
 from telecare import feed
@@ -21,6 +23,7 @@ from telecare.settings import Settings
 
 log = logging.getLogger("alerts")
 
+_AFTER_A_BUG_S: Final = 30.0
 READER: Final = "detection"  # whose reading of the feed says when devices were heard
 
 
@@ -37,8 +40,15 @@ class Supervision:
         self.pool, self.settings, self.clock, self.now_of = pool, settings, clock, now_of
 
     async def run(self) -> None:
-        """Repeat `step`."""
-        await keep_doing(self.step, asyncio.Event(), self.clock, self.settings.supervision_poll_s, "supervision")
+        """Repeat `step`. A bug here is said and tried again: it must not take the alert engine with it."""
+        while True:
+            try:
+                await keep_doing(
+                    self.step, asyncio.Event(), self.clock, self.settings.supervision_poll_s, "supervision"
+                )
+            except (AssertionError, LookupError, TypeError, ValueError, psycopg.Error):
+                log.exception("supervision failed", extra={"event": "supervision_failed"})
+                await self.clock.sleep(_AFTER_A_BUG_S)
 
     async def step(self) -> bool:
         """Notice one silence or one return; False when there is neither."""

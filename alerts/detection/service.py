@@ -7,7 +7,7 @@ memory that a restart would lose.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -28,6 +28,7 @@ from telecare.vocabulary import Kind
 log = logging.getLogger("detection")
 
 SERVICE: Final = "detection"
+AFTER_A_BUG: Final = timedelta(minutes=10)  # a plan that could not be judged is tried again after this long
 
 
 class Detection:
@@ -87,23 +88,36 @@ class Detection:
 
     async def look_step(self) -> bool:
         """Look at the plan that has waited longest; False when none is due."""
+        try:
+            async with self.pool.connection() as conn, conn.transaction():
+                now = await self.now_of(conn)
+                person_id = await store.next_due(conn, now)
+                if person_id is None:
+                    return False
+                await self._look(conn, person_id, now)
+                return True
+        except (AssertionError, LookupError, TypeError, ValueError):
+            # One plan that cannot be judged must not keep the others waiting.
+            log.exception("a plan could not be looked at", extra={"event": "look_failed"})
         async with self.pool.connection() as conn, conn.transaction():
             now = await self.now_of(conn)
-            due = await store.next_due(conn, now, self.settings.settled_outbox)
-            if due is None:
-                return False
-            if due.hub is None or not due.settled or await self._behind(conn, now):
-                # A silent hub is supervision's to raise. What it still has to tell may be the movement we miss.
-                await store.looked(conn, due, now, now + LOOK_AGAIN)
-                return True
-            for found in look(due.look, now):
-                raised = await store.raise_finding(
-                    conn, due.hub, Kind.INACTIVITY, found.rule, found.key, found.sentence, now, due.look.person_id
-                )
-                if raised is not None:
-                    log.info("found", extra={"event": "finding", "rule": found.rule, "alarm": raised})
-            await store.looked(conn, due, now, next_look(due.look, now))
-            return True
+            if (person_id := await store.next_due(conn, now)) is not None:
+                await store.looked(conn, person_id, now, now + AFTER_A_BUG)
+        return True
+
+    async def _look(self, conn: Connection, person_id: UUID, now: datetime) -> None:
+        due = await store.to_judge(conn, person_id, now, self.settings.settled_outbox)
+        if due.hub is None or not due.settled or await self._behind(conn, now):
+            # A silent hub is supervision's to raise. What it still has to tell may be the movement we miss.
+            await store.looked(conn, person_id, now, now + LOOK_AGAIN)
+            return
+        for found in look(due.look, now):
+            raised = await store.raise_finding(
+                conn, due.hub, Kind.INACTIVITY, found.rule, found.key, found.sentence, now, person_id
+            )
+            if raised is not None:
+                log.info("found", extra={"event": "finding", "rule": found.rule, "alarm": raised})
+        await store.looked(conn, person_id, now, next_look(due.look, now))
 
     async def _behind(self, conn: Connection, now: datetime) -> bool:
         return (await feed.lag(conn, now)).get(READER, 0.0) > self.settings.detection_lag_s

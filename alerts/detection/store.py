@@ -160,18 +160,20 @@ class Due:
     """A plan that is to be looked at. `settled`: its hub is heard, and what it knows we know."""
 
     look: Look
-    version: int
     hub: str | None
     settled: bool
 
 
-async def next_due(conn: Connection, now: datetime, backlog: int) -> Due | None:
-    """The plan that has waited longest to be looked at, locked; None when none is due."""
+async def next_due(conn: Connection, now: datetime) -> UUID | None:
+    """Whose plan has waited longest to be looked at, locked; None when none is due."""
     row = await (await conn.execute(NEXT_LOOK, (now,))).fetchone()
-    if row is None:
-        return None
+    return row[0] if row else None
+
+
+async def to_judge(conn: Connection, person_id: UUID, now: datetime, backlog: int) -> Due:
+    """A person's plan, and what there is to judge it by."""
     async with conn.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(LOOK, {"person": row[0], "now": now, "backlog": backlog})
+        await cursor.execute(LOOK, {"person": person_id, "now": now, "backlog": backlog})
         found: dict[str, Any] | None = await cursor.fetchone()
     assert found is not None
     seen = await seen_in(conn, [found["home_id"]])
@@ -184,16 +186,17 @@ async def next_due(conn: Connection, now: datetime, backlog: int) -> Due | None:
         zone=ZoneInfo(found["timezone"]),
         watched_since=since,
     )
-    return Due(look, found["version"], found["hub"], bool(found["settled"]))
+    return Due(look, found["hub"], bool(found["settled"]))
 
 
-async def looked(conn: Connection, due: Due, now: datetime, look_at: datetime) -> None:
-    """Write down that a plan was looked at, and when it will be next."""
+async def looked(conn: Connection, person_id: UUID, now: datetime, look_at: datetime) -> None:
+    """Write down that a plan was looked at, and when it will be next. Its row is locked: no other version is meant."""
     await conn.execute(
-        """insert into plan_looks (person_id, version, looked_at, look_at) values (%s, %s, %s, %s)
+        """insert into plan_looks (person_id, version, looked_at, look_at)
+           select person_id, version, %s, %s from care_plans where person_id = %s
            on conflict (person_id) do update
               set version = excluded.version, looked_at = excluded.looked_at, look_at = excluded.look_at""",
-        (due.look.person_id, due.version, now, look_at),
+        (now, look_at, person_id),
     )
 
 

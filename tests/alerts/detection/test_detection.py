@@ -120,3 +120,15 @@ async def test_someone_away_is_not_watched_and_the_log_keeps_who_said_so(watch: 
     assert found == [("operator", ""), ("operator", "in hospital")]
     with pytest.raises(Refused, match="still_after_min"):
         await watch.plan(still_after_min=1)
+
+
+async def test_a_plan_that_cannot_be_judged_does_not_keep_others_waiting(watch: Watch) -> None:
+    await watch.plan(still_after_min=120)
+    async with watch.pool.connection() as conn:
+        await conn.execute("update councils set timezone = 'Nowhere/Atlantis'")
+    await watch.until(SEVEN + hours(2))
+    assert await watch.open() == []
+    async with watch.pool.connection() as conn:
+        await conn.execute("update councils set timezone = 'Europe/London'")
+    await watch.until(SEVEN + hours(2.5))  # it is tried again
+    assert len(await watch.open()) == 1

@@ -22,6 +22,7 @@ router = APIRouter(route_class=GuardedRoute)
 SERVICES: Final = ("ingest", "ingest-readings", "alerts", "detection")  # without any one of them something is missed
 WAITING_S: Final = 10.0  # an alarm this old that is in no alert
 OVERDUE_S: Final = 30.0  # an alert this long past its deadline
+FEED_LAG_S: Final = 300.0  # the oldest reading that roll-ups or detection have not read is older
 _ANSWER_WITHIN_S: Final = 5.0
 STATUS_FILE: Final = "status.json"  # what `telecare up` says of its processes
 
@@ -44,6 +45,9 @@ def problems(
         found.append(f"{signs['waiting']} alarms wait to become alerts, the oldest for {signs['oldest_s']:.0f} s")
     if (signs["overdue_s"] or 0) > OVERDUE_S:
         found.append(f"an alert is {signs['overdue_s']:.0f} s past its deadline")
+    for consumer, behind_s in signs.get("feed_lag_s", {}).items():
+        if behind_s > FEED_LAG_S:
+            found.append(f"{consumer} is {behind_s:.0f} s behind with reading readings")
     if demo and signs["demo_roles"] < len(Role):
         found.append("the demo users are not all there")
     return found
@@ -102,6 +106,7 @@ class Figures:
         self.hubs = self._gauge("hubs", "Hubs enrolled.")
         self.online = self._gauge("hubs_online", "Hubs that are online.")
         self.alive = self._gauge("service_heartbeat_age_seconds", "Since each service said that it lives.", ["service"])
+        self.lag = self._gauge("feed_lag_seconds", "How old each consumer's oldest unread reading is.", ["consumer"])
         self.streams = self._gauge("dashboard_streams", "Event streams open in this process.")
 
     def _gauge(self, name: str, words: str, labels: list[str] | None = None) -> Gauge:
@@ -123,6 +128,8 @@ class Figures:
         self.online.set(counts["hubs_online"])
         for service, beat in beats.items():
             self.alive.labels(service).set((now - beat["at"]).total_seconds())
+        for consumer, behind_s in signs["feed_lag_s"].items():
+            self.lag.labels(consumer).set(behind_s)
         self.streams.set(streams)
         return generate_latest(self.registry)
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from psycopg.rows import dict_row
 
+from telecare import feed
 from telecare.db import Connection
 from telecare.register.staff import Member
 from telecare.vocabulary import Role
@@ -225,7 +226,7 @@ async def heartbeats(conn: Connection) -> dict[str, Record]:
 
 async def vital_signs(conn: Connection, now: datetime) -> Record:
     """What tells whether alarms reach people: who waits, since when, and which deadline has passed."""
-    return await _record(
+    signs = await _record(
         conn,
         """select (select count(*) from alarms_waiting) as waiting,
                   (select extract(epoch from %(now)s - min(received_at))::float8 from alarms_waiting) as oldest_s,
@@ -234,6 +235,7 @@ async def vital_signs(conn: Connection, now: datetime) -> Record:
                   (select count(distinct role) from staff where demo and active) as demo_roles""",
         {"now": now},
     )
+    return signs | {"feed_lag_s": await feed.lag(conn, now)}
 
 
 async def figures(conn: Connection) -> Record:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ingest import rollups_cli
 from telecare.settings import Settings, load_settings
 
 
@@ -20,6 +21,7 @@ class LaneName(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add this service's commands."""
+    rollups_cli.register(app)
 
     @app.command("ingest")
     def ingest(

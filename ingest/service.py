@@ -7,7 +7,7 @@ Each lane: take what waits, store it in one transaction, and only then acknowled
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,12 +16,13 @@ import psycopg
 from ingest import store
 from ingest.domain import take_in
 from ingest.inbox import Inbox, Message
+from ingest.rollups import Rollups
 from ingest.store import Saved
-from telecare import senml
+from telecare import feed, senml
 from telecare.clock import Clock
 from telecare.db import Connection, Pool, database_now
 from telecare.errors import UnreadableMessage
-from telecare.service import Backoff, run_workers, say_alive
+from telecare.service import Backoff, keep_doing, run_workers, say_alive
 from telecare.settings import Settings
 from telecare.wire import CommandResult, Receipt, decode, encode, read_state, receipt, split_topic, topic
 
@@ -31,7 +32,7 @@ ALARM_TOPICS: Final = ("telecare/v1/+/alarm", "telecare/v1/+/state", "telecare/v
 READING_TOPICS: Final = ("telecare/v1/+/readings",)
 ALARMS_PER_COMMIT: Final = 100  # alarms that wait together share a commit
 _DAYS_BACK: Final = 7  # a hub that was cut off for days still finds its partition
-_PARTITIONS_EVERY_S: Final = 3600.0
+_UPKEEP_EVERY_S: Final = 60.0
 _SERIES_REMEMBERED: Final = 500_000
 
 
@@ -97,9 +98,14 @@ class _Lane(ABC):
                 work=self.work(),
                 alive=say_alive(self.pool, self.clock, self.name, lambda: {"subscribed": self.inbox.subscribed}),
                 upkeep=self.upkeep(),
+                **self.helpers(),
             )
         finally:
             await asyncio.to_thread(self.inbox.close)
+
+    def helpers(self) -> dict[str, Awaitable[None]]:
+        """What works beside the lane, by name."""
+        return {}
 
     async def upkeep(self) -> None:  # noqa: B027  (a lane that has none need not say so)
         """What is done now and then."""
@@ -215,6 +221,15 @@ class ReadingLane(_Lane):
                 reason = "readings of a hub that is not enrolled"
                 await store.keep_unreadable(conn, None, message.topic, message.payload, reason, now)
 
+    def helpers(self) -> dict[str, Awaitable[None]]:
+        return {"rollups": self._roll_up()}
+
+    async def _roll_up(self) -> None:
+        rollups = Rollups(self.pool, self.settings)
+        await rollups.join()
+        every_s = self.settings.rollups_every_s
+        await keep_doing(rollups.step, asyncio.Event(), self.clock, every_s, "rollups")
+
     async def upkeep(self) -> None:
         while True:
             try:
@@ -222,7 +237,9 @@ class ReadingLane(_Lane):
                     made = await store.make_partitions(
                         conn, self.clock.now().date(), _DAYS_BACK, self.settings.partition_days_ahead
                     )
-                log.info("partitions made", extra={"event": "partitions", "count": len(made)})
-                await self.clock.sleep(_PARTITIONS_EVERY_S)
+                    await feed.prune(conn)
+                if made:
+                    log.info("partitions made", extra={"event": "partitions", "count": len(made)})
+                await self.clock.sleep(_UPKEEP_EVERY_S)
             except psycopg.OperationalError:
                 await self.clock.sleep(5)

@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     readings_batch: int = Field(2000, ge=1, le=20_000, description="readings in one commit at most")
     ingest_buffer: int = Field(20_000, ge=100, description="messages held in memory at most; then the broker waits")
     alarm_future_s: Seconds = Field(300, description="an alarm's own time may be this far ahead before it is doubted")
+    rollups_every_s: Seconds = Field(
+        10, description="readings are folded into the hourly and daily roll-ups this often"
+    )
+    readings_keep_days: int = Field(400, ge=8, le=36_500, description="raw readings are kept this long; roll-ups stay")
     partition_days_ahead: int = Field(3, ge=1, le=60, description="day partitions of readings made in advance")
 
     alerts_poll_s: Seconds = Field(1.0, description="the alert engine looks at least this often; it is woken sooner")

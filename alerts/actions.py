@@ -7,9 +7,10 @@ an alert that does not exist and `Conflict` for one that is not this user's or n
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
-from alerts import store
-from alerts.domain import closing_problems, contact_text, first_due
+from alerts import asks, store
+from alerts.domain import closing_problems, first_due
 from alerts.errors import Conflict, Incomplete
 from alerts.settings import command_validity, ladder
 from telecare.db import Connection
@@ -117,33 +118,15 @@ async def write_log(conn: Connection, alert_id: int, by: str, what: str, detail:
         await _record(conn, alert_id, now, by, what, {"text": text.strip()})
 
 
-async def tell_first_contact(
-    conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime, *, step: str = "operator"
+async def ask_contact(
+    conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime, contact: UUID | None = None
 ) -> bool:
-    """Have the first contact told, once per `step`; False where there is nobody to tell, which is written down.
-
-    The caller holds the transaction (the engine) or not (a screen); both are fine.
-    """
+    """Ask the next contact to go, or that one; False where there is nobody left to ask, which is written down."""
     async with conn.transaction():
-        if by != "system":
-            found = await store.owner_and_state(conn, alert_id)
-            if found is None or found[0] != by or found[1] == "closed":
-                raise await _refuse(conn, alert_id, by)
-        contact = await store.first_contact(conn, alert_id)
-        if contact is None:
-            await _record(conn, alert_id, now, by, "notify-failed", {"why": "no contact with a telephone number"})
-            return False
-        body = contact_text(
-            service=settings.service_name,
-            phone=settings.service_phone,
-            contact=contact.name.split(" ")[0],
-            person=contact.person,
-            at_local=contact.raised_local,
-            answered=contact.state != "raised",
-        )
-        if await store.queue_message(conn, alert_id, contact, body, f"{alert_id}:{contact.id}:{step}", now):
-            await _record(conn, alert_id, now, by, "notified", {"contact": contact.name, "text": "message queued"})
-        return True
+        found = await store.owner_and_state(conn, alert_id)
+        if found is None or found[0] != by or found[1] == "closed":
+            raise await _refuse(conn, alert_id, by)
+        return await asks.ask(conn, settings, alert_id, by, now, contact)
 
 
 async def dispatch(
@@ -219,4 +202,5 @@ async def close(
                 raise Conflict("another alarm has joined since you opened this page", claimed_by=by, state=found[1])
             raise await _refuse(conn, alert_id, by)
         await _announce(conn, settings, alert_id, "closed", now)
+        await asks.end(conn, settings, alert_id, confirmed_by.value, now)
         await _record(conn, alert_id, now, by, "closed", values | {"note": note.strip()[:TEXT_LIMIT]})

@@ -236,22 +236,3 @@ def closing_problems(
     if cause is Cause.NOT_KNOWN and confirmed_by is ConfirmedBy.PERSON:
         problems.append("cause: 'not known (no contact)' cannot stand with the person's own word")
     return problems
-
-
-# ---------------------------------------------------------------- words to a contact
-
-
-MESSAGE_LIMIT: Final = 160  # characters: one SMS
-
-
-def contact_text(*, service: str, phone: str, contact: str, person: str, at_local: datetime, answered: bool) -> str:
-    """The text that asks a contact to go. No diagnosis, address or key code: others may read the screen."""
-    now_doing = "We are helping now." if answered else "We have not reached an operator yet."
-    for names in ((contact, person), (contact[:12], person[:15])):
-        text = (
-            f"{service}: {names[0]}, {names[1]}'s alarm went off at {at_local:%H:%M}. {now_doing}"
-            f" Can you go? Please call {phone}"
-        )
-        if len(text) <= MESSAGE_LIMIT:
-            return text
-    return text[:MESSAGE_LIMIT]

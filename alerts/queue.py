@@ -95,7 +95,7 @@ async def alerts_of_person(conn: Connection, person_id: object, now: datetime, l
     """A person's alerts, newest first."""
     return await _records(
         conn,
-        f"""select {_COLUMNS}, a.closed_at, a.cause, a.outcomes {_FROM} where a.person_id = %(person)s
+        f"""select {_COLUMNS}, a.closed_at, a.cause, a.outcomes, a.confirmed_by {_FROM} where a.person_id = %(person)s
              order by a.raised_at desc limit %(limit)s""",
         {"person": person_id, "now": now, "limit": limit},
     )

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import aiomqtt
 
-from alerts import actions, store
+from alerts import asks, store
 from alerts.domain import POLICY, Arrival, Placement, climb, first_due, place
 from alerts.providers import Provider, ProviderRefused, ProviderUnavailable
 from alerts.settings import command_validity, ladder
@@ -48,17 +48,18 @@ class Engine:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set."""
-        alarms, deadlines, messages, commands = (asyncio.Event() for _ in range(4))
+        alarms, deadlines, asked, messages, commands = (asyncio.Event() for _ in range(5))
         poll_s = self.settings.alerts_poll_s
         await run_workers(
             stop,
             listen=listen(
                 self.settings.database,
                 self.clock,
-                {store.ARRIVED: [alarms], store.CHANGED: [deadlines, messages, commands]},
+                {store.ARRIVED: [alarms], store.CHANGED: [deadlines, asked, messages, commands]},
             ),
             alarms=keep_doing(self.take_step, alarms, self.clock, poll_s, "alarms"),
             deadlines=keep_doing(self.deadline_step, deadlines, self.clock, min(poll_s, 0.5), "deadlines"),
+            asks=keep_doing(self.ask_step, asked, self.clock, poll_s, "asks"),
             messages=keep_doing(self.message_step, messages, self.clock, poll_s, "messages"),
             commands=self.send_commands(commands, poll_s),
             supervision=Supervision(self.pool, self.settings, self.clock, self.now_of).run(),
@@ -160,12 +161,19 @@ class Engine:
                         conn, due.id, now, "system", rung, {"waiting_since": str(due.waiting.waiting_since)}
                     )
                     if rung == "breached":
-                        await actions.tell_first_contact(conn, self.settings, due.id, "system", now, step="breach")
+                        await asks.ask_unless_asked(conn, self.settings, due.id, now)
             else:
                 await store.set_deadline(conn, due.id, now + ladder(self.settings).welfare, 0)
                 await store.log(conn, due.id, now, "system", "welfare-due", {"owner": due.claimed_by})
             await store.publish_change(conn, due.id, now)
             return True
+
+    # ------------------------------------------------------------ contacts
+
+    async def ask_step(self) -> bool:
+        """Pass on from one contact who has not answered in time; False when none is due."""
+        async with self.pool.connection() as conn, conn.transaction():
+            return await asks.pass_on(conn, self.settings, await self.now_of(conn))
 
     # ------------------------------------------------------------ messages
 
@@ -189,10 +197,10 @@ class Engine:
         async with self.pool.connection() as conn, conn.transaction():
             now = await self.now_of(conn)
             if failure is None:
-                await store.message_sent(conn, message.id, now)
+                await store.message_sent(conn, message.id, now, keep_link=self.settings.demo)
             else:
                 await store.message_failed(conn, message.id, failure, now + try_s if again else None)
-            if failure is not None and not again:
+            if failure is not None and not again and message.alert_id is not None:
                 await store.log(conn, message.alert_id, now, "system", "notify-failed", {"why": failure})
                 await store.publish_change(conn, message.alert_id, now)
         return True

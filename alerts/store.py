@@ -327,56 +327,12 @@ async def queue_command(
     )
 
 
-FIRST_CONTACT = """
-    select c.id, c.name, c.phone, coalesce(nullif(p.known_as, ''), split_part(p.name, ' ', 1)), a.raised_at,
-           (a.raised_at at time zone k.timezone)::timestamp, a.state
-      from alerts a
-      join people p on p.id = a.person_id
-      join homes h on h.id = a.home_id
-      join councils k on k.id = h.council_id
-      join contacts c on c.person_id = p.id and c.phone <> ''
-     where a.id = %s order by c.place limit 1
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class FirstContact:
-    """The first contact who can be reached, and what they are told about."""
-
-    id: UUID
-    name: str
-    phone: str
-    person: str
-    raised_at: datetime
-    raised_local: datetime
-    state: str
-
-
-async def first_contact(conn: Connection, alert_id: int) -> FirstContact | None:
-    """The first contact of the alert's person who has a telephone number, or None."""
-    row = await (await conn.execute(FIRST_CONTACT, (alert_id,))).fetchone()
-    return FirstContact(*row) if row else None
-
-
-async def queue_message(
-    conn: Connection, alert_id: int, contact: FirstContact, body: str, key: str, now: datetime
-) -> bool:
-    """True when this message is new; False when the same step has queued it before."""
-    cursor = await conn.execute(
-        """insert into messages (id, alert_id, contact_id, channel, recipient, body, idempotency_key, state,
-                                 next_try_at, created_at)
-           values (%s, %s, %s, 'sms', %s, %s, %s, 'pending', %s, %s) on conflict (idempotency_key) do nothing""",
-        (uuid7(), alert_id, contact.id, contact.phone, body, key, now, now),
-    )
-    return cursor.rowcount == 1
-
-
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
     """A message to be sent; `deadline` has been set, so that another process may try if we die."""
 
     id: UUID
-    alert_id: int
+    alert_id: int | None
     channel: str
     recipient: str
     body: str
@@ -397,11 +353,16 @@ async def take_message(conn: Connection, now: datetime, deadline: datetime) -> O
     return OutgoingMessage(*row) if row else None
 
 
-async def message_sent(conn: Connection, message_id: UUID, now: datetime) -> None:
-    """The provider has taken it."""
-    await conn.execute(
-        "update messages set state = 'sent', sent_at = %s, next_try_at = null where id = %s", (now, message_id)
-    )
+SENT = """
+    update messages set state = 'sent', sent_at = %(now)s, next_try_at = null,
+           body = case when %(keep_link)s then body else regexp_replace(body, '/(a|i)/[A-Za-z0-9_-]+', '/\\1/...') end
+     where id = %(id)s
+"""
+
+
+async def message_sent(conn: Connection, message_id: UUID, now: datetime, *, keep_link: bool) -> None:
+    """The provider has taken it. Its link is only the recipient's: what we keep does not open anything."""
+    await conn.execute(SENT, {"now": now, "id": message_id, "keep_link": keep_link})
 
 
 async def message_failed(conn: Connection, message_id: UUID, why: str, try_again_at: datetime | None) -> None:

@@ -52,10 +52,19 @@ ACCESS: Final[dict[str, Access]] = {
     "GET /people/{person_id}": RECORDS,
     "GET /people/{person_id}/plan": RECORDS,
     "POST /people/{person_id}/plan": RECORDS,
+    "POST /people/{person_id}/contacts/{contact_id}/consent": RECORDS,
+    "POST /people/{person_id}/contacts/{contact_id}/invite": RECORDS,
+    # links of messages: whoever holds one is the one it was sent to
+    "GET /a/{token}": PUBLIC,
+    "POST /a/{token}": PUBLIC,
+    "GET /i/{token}": PUBLIC,
+    "POST /i/{token}": PUBLIC,
     "GET /messages": RECORDS,
     # one page each
     "GET /responder": RESPONDER,
     "GET /carer": CARER,
+    "POST /carer/asks/{ask_id}": CARER,
+    "POST /carer/contacts/{contact_id}/test": CARER,
     "GET /commissioning": COMMISSIONER,
     "GET /admin": ADMIN,
     # the API
@@ -88,7 +97,7 @@ NAVIGATION: Final = (
     ("/homes", "Homes"),
     ("/messages", "Messages"),
     ("/responder", "Visits"),
-    ("/carer", "About"),
+    ("/carer", "Your page"),
     ("/commissioning", "Commissioning"),
     ("/admin", "Administration"),
 )

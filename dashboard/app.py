@@ -9,7 +9,19 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from dashboard import api, assets, auth, health, pages_console, pages_plans, pages_records, pages_roles, problems
+from dashboard import (
+    api,
+    assets,
+    auth,
+    health,
+    pages_carers,
+    pages_console,
+    pages_contacts,
+    pages_plans,
+    pages_records,
+    pages_roles,
+    problems,
+)
 from dashboard.headers import SecurityHeaders
 from dashboard.login_limit import LoginLimit
 from dashboard.parts import Parts
@@ -36,7 +48,8 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for module in (assets, auth, health, api, pages_console, pages_records, pages_plans, pages_roles):
+    pages = (pages_console, pages_records, pages_plans, pages_contacts, pages_carers, pages_roles)
+    for module in (assets, auth, health, api, *pages):
         app.router.routes.extend(module.router.routes)
     app.add_middleware(SecurityHeaders)
     problems.install(app)

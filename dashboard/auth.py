@@ -150,7 +150,7 @@ async def login_form(request: Request) -> Response:
 async def log_in(request: Request) -> Response:
     """Check name and password, and begin a session."""
     # Another site's page may not log our user in as somebody else.
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    if from_another_site(request):
         raise StaleForm("log in from our own page")
     form = await request.form()
     username, password = (str(form.get(name, "")) for name in ("username", "password"))
@@ -160,16 +160,26 @@ async def log_in(request: Request) -> Response:
         return _login_page(request, username=username, problem=str(problem), status=429)
     if member is None:
         return _login_page(request, username=username, problem="The name or the password is not right", status=422)
+    response = RedirectResponse(safe_path(str(form.get("next", ""))) or HOME_PAGE[member.role], 303)
+    await begin_session(request, response, member)
+    return response
+
+
+async def begin_session(request: Request, response: Response, member: Member) -> None:
+    """Log a member in: a session in the database, its key in the response's cookie."""
     key = secrets.token_urlsafe(32)
     lasts = timedelta(hours=parts_of(request).settings.session_hours)
     async with database(request) as (conn, now):
         await store.begin_session(conn, _digest(key), member.id, secrets.token_urlsafe(32), now, now + lasts)
         if old := request.cookies.get(COOKIE):
             await store.end_session(conn, _digest(old))
-    response = RedirectResponse(safe_path(str(form.get("next", ""))) or HOME_PAGE[member.role], 303)
     secure = request.url.scheme == "https"
     response.set_cookie(COOKIE, key, max_age=int(lasts.total_seconds()), httponly=True, samesite="lax", secure=secure)
-    return response
+
+
+def from_another_site(request: Request) -> bool:
+    """Whether a browser says that another site's page sent this."""
+    return request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
 
 
 @router.post("/logout", include_in_schema=False)

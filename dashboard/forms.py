@@ -48,7 +48,7 @@ FORMS: Final[dict[str, tuple[tuple[str, ...], Callable[[Entered], steps.Step]]]]
     "take-over": (("reason",), _model(steps.TakeOver)),
     "note": (("what", "text"), _note),
     "contact": (("what", "contact", "text"), _contact),
-    "notify": ((), _model(steps.Notify)),
+    "notify": (("contact",), _model(steps.Notify)),
     "dispatch": (("responder", "note"), _model(steps.Dispatch)),
     "safe": (("confirmed_by", "how"), _model(steps.Safe)),
     "release": (("reason",), _model(steps.Release)),

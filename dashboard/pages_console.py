@@ -6,7 +6,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from alerts import queue
+from alerts import asks_store, queue
 from alerts.errors import Conflict, Incomplete
 from dashboard import store
 from dashboard.api import AlertNumber
@@ -29,8 +29,8 @@ DONE: Final = {
     "take-over": "You have this alert now.",
     "note": "Written down.",
     "contact": "Written down.",
-    "notify": "The first contact is being told.",
-    "nobody": "Nobody was told: there is no contact with a telephone number.",
+    "notify": "The contact is being asked.",
+    "nobody": "Nobody was asked: there is no contact left with a telephone number.",
     "dispatch": "Written down; the person is told that someone is on the way.",
     "safe": "Written down: the person is safe.",
     "release": "Back in the queue.",
@@ -119,5 +119,6 @@ async def _everything_about(conn: Connection, number: int, now: datetime) -> dic
         "home": await homes.home(conn, record["home"]),
         "hubs": await store.hubs_of(conn, record["home"]),
         "people": [person | {"contacts": await homes.contacts_of(conn, person["id"])} for person in people],
+        "asks": await asks_store.asks_of(conn, number),
         "earlier": [one for one in earlier if one["id"] != number][:EARLIER],
     }

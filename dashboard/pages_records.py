@@ -12,8 +12,8 @@ from dashboard.api import register_id
 from dashboard.auth import GuardedRoute, visitor_of
 from dashboard.parts import database, parts_of
 from telecare.errors import NotFound, Refused
+from telecare.register import carers, plans
 from telecare.register import homes as register
-from telecare.register import plans
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
@@ -79,6 +79,13 @@ async def _home_page(request: Request, home_id: str, status: int = 200, more: di
 @router.get("/people/{person_id}")
 async def person(request: Request, person_id: str) -> Response:
     """A person's record."""
+    return await person_page(request, person_id)
+
+
+async def person_page(
+    request: Request, person_id: str, status: int = 200, more: dict[str, Any] | None = None
+) -> Response:
+    """The record's page, as other pages' forms come back to it too."""
     async with database(request) as (conn, now):
         record = await register.person(conn, register_id(person_id, "person"))
         plan = await plans.plan_of(conn, record["id"])
@@ -88,10 +95,11 @@ async def person(request: Request, person_id: str) -> Response:
             "plan_words": plan.sentences(),
             "home": await register.home(conn, record["home_id"]),
             "contacts": await register.contacts_of(conn, record["id"]),
+            "consents": await carers.consents_of(conn, record["id"]),
             "earlier": await queue.alerts_of_person(conn, record["id"], now),
             "now": now,
         }
-    return parts_of(request).pages.render(request, "person.html", context=context)
+    return parts_of(request).pages.render(request, "person.html", status, context | (more or {}))
 
 
 @router.get("/messages")

@@ -1,4 +1,4 @@
-"""One page each for responders, carers, commissioners and administrators."""
+"""One page each for responders, commissioners and administrators."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -23,12 +23,6 @@ async def responder(request: Request) -> Response:
     async with database(request) as (conn, now):
         visits = await store.visits(conn)
     return parts_of(request).pages.render(request, "responder.html", context={"visits": visits, "now": now})
-
-
-@router.get("/carer")
-async def carer(request: Request) -> Response:
-    """What this service is, until carers have pages of their own."""
-    return parts_of(request).pages.render(request, "carer.html")
 
 
 @router.get("/commissioning")

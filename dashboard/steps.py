@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from datetime import datetime
 from typing import Annotated, Final
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
 
@@ -65,10 +66,12 @@ class Log(Step):
 
 
 class Notify(Step):
-    """Have the first contact told; without effect where there is none with a telephone number."""
+    """Ask the next contact to go, or that one; without effect where nobody is left to ask. Each is asked once."""
+
+    contact: UUID | None = None
 
     async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
-        return await actions.tell_first_contact(conn, settings, alert_id, by, now)
+        return await actions.ask_contact(conn, settings, alert_id, by, now, self.contact)
 
 
 class Dispatch(Step):

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from psycopg.rows import dict_row
 
+from dashboard.carer_words import Facts
 from telecare import feed
 from telecare.db import Connection
 from telecare.register.staff import Member
@@ -247,6 +248,23 @@ async def figures(conn: Connection) -> Record:
                   (select count(*) from unreadable) as unreadable,
                   (select count(*) from messages where state = 'failed') as messages_failed""",
     )
+
+
+FOR_CARERS: Final = """
+    select (select min(raised_at) from alerts where person_id = %(person)s and state <> 'closed' and priority < 4)
+               as open_since,
+           exists (select 1 from alerts where person_id = %(person)s and state in ('claimed', 'safe') and priority < 4)
+               as answered,
+           (select moved_at from home_seen where home_id = %(home)s) as moved_at,
+           coalesce((select bool_and(online) from hubs_heard where home_id = %(home)s), false)
+               and not exists (select 1 from silences where home_id = %(home)s and ended_at is null) as equipment_well,
+           (select max(received_at) from hubs_heard where home_id = %(home)s) as hub_heard_at
+"""
+
+
+async def facts_for_carers(conn: Connection, person_id: UUID, home_id: UUID) -> Facts:
+    """What a carer's page says of a person, before consent is asked."""
+    return Facts(**await _record(conn, FOR_CARERS, {"person": person_id, "home": home_id}))
 
 
 async def has_demo_users(conn: Connection) -> bool:

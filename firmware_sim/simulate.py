@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from psycopg import AsyncConnection
+
 from firmware_sim import households, pendant
 from firmware_sim.frames import AlarmFrame, Announce, reading
 from firmware_sim.homes import SimulatedHub, hubs_of
@@ -16,8 +18,11 @@ from firmware_sim.pendant import Pendant
 from firmware_sim.sensors import Sensor, sense
 from gateway.service import run as run_hub
 from telecare.clock import Clock
+from telecare.db import database_now
 from telecare.errors import CannotStart
 from telecare.ids import uuid7
+from telecare.register.carers import link_demo_carer
+from telecare.register.homes import enrolled_hubs
 from telecare.settings import Settings
 
 log = logging.getLogger("firmware_sim")
@@ -121,7 +126,16 @@ async def _homes(settings: Settings, wish: Wish, clock: Clock) -> list[Home]:
         devices = [device.name for device in wanted[hub.hub].devices]
         link = Link(hub.settings.socket_path, devices, clock, _say_heard(hub.hub))
         homes.append(Home(number, hub, link, boot))
+    if settings.demo and homes:
+        await _give_the_carer_somebody(settings, homes[0])
     return homes
+
+
+async def _give_the_carer_somebody(settings: Settings, home: Home) -> None:
+    """The demo's carer is a contact in the first home."""
+    async with await AsyncConnection.connect(settings.database) as conn:
+        home_id = (await enrolled_hubs(conn))[home.hub.hub]
+        await link_demo_carer(conn, home_id, await database_now(conn))
 
 
 def _say_heard(hub: str) -> Callable[[Announce], None]:

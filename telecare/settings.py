@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     technical_s: Seconds = Field(3600, description="an unclaimed level 4 alert is shown again this often")
     service_name: str = Field("Anytown Telecare", max_length=30, description="how messages to contacts begin")
     service_phone: str = Field("01632 960000", max_length=20, description="the number that contacts are asked to call")
+    public_url: str | None = Field(None, description="how contacts reach the pages; by default http://127.0.0.1:PORT")
+    contact_answer_s: Seconds = Field(180, description="a contact who has not answered by then is passed on from")
+    invitation_days: float = Field(7, gt=0, le=60, description="an invitation to a contact may be taken up this long")
     command_valid_s: Seconds = Field(120, description="a hub obeys a command this long after it was made")
     message_try_s: Seconds = Field(10, description="one attempt to send a message may take this long")
     message_attempts: int = Field(3, ge=1, le=20, description="attempts before a message has failed")
@@ -111,6 +114,11 @@ class Settings(BaseSettings):
         if self.mqtt_url is None:
             raise CannotStart(f"no broker: set TELECARE_MQTT_URL, or start `telecare up` in {self.data_dir}")
         return self.mqtt_url.get_secret_value()
+
+    @property
+    def links(self) -> str:
+        """What links in messages begin with, without a slash at the end."""
+        return (self.public_url or f"http://127.0.0.1:{self.port}").rstrip("/")
 
     @property
     def mqtt_url_for_hubs(self) -> str:

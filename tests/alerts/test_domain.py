@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.domain import Arrival, Ladder, Someone, Waiting, climb, closing_problems, contact_text, place, priority_of
+from alerts.domain import Arrival, Ladder, Someone, Waiting, climb, closing_problems, place, priority_of
 from telecare.vocabulary import TECHNICAL, Cause, ConfirmedBy, Kind, Outcome, Priority
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -150,7 +150,7 @@ def test_the_next_deadline_is_always_ahead(priority: Priority, step: int, waited
     assert climbed.step >= step
 
 
-# ---------------------------------------------------------------- closing, and words
+# ---------------------------------------------------------------- closing
 
 
 def test_closing_needs_somebodys_word() -> None:
@@ -163,25 +163,3 @@ def test_closing_needs_somebodys_word() -> None:
     assert problems(ConfirmedBy.PERSON, cause=Cause.NOT_KNOWN)
     assert closing_problems(Priority.URGENT, Cause.TEST, [], ConfirmedBy.PERSON, "x")
     assert closing_problems(Priority.TECHNICAL, Cause.TEST, [Outcome.INFORMATION], ConfirmedBy.SYSTEM, "x") == []
-
-
-@given(st.text(min_size=1, max_size=60), st.text(min_size=1, max_size=60), st.booleans())
-def test_a_message_is_one_sms(contact: str, person: str, answered: bool) -> None:
-    text = contact_text(
-        service="Anytown Telecare",
-        phone="01632 960000",
-        contact=contact,
-        person=person,
-        at_local=NOW,
-        answered=answered,
-    )
-    assert len(text) <= 160
-
-
-def test_a_message_says_who_what_when_and_asks_one_thing() -> None:
-    text = contact_text(
-        service="Anytown Telecare", phone="01632 960000", contact="Jo", person="Mary", at_local=NOW, answered=True
-    )
-    assert text == (
-        "Anytown Telecare: Jo, Mary's alarm went off at 12:00. We are helping now. Can you go? Please call 01632 960000"
-    )

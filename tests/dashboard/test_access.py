@@ -16,6 +16,7 @@ from dashboard.auth import COOKIE, GuardedRoute, safe_path
 from dashboard.headers import POLICY
 from dashboard.login_limit import LoginLimit
 from dashboard.static import StaticFiles
+from telecare.ids import uuid7
 from telecare.settings import Settings
 from telecare.vocabulary import Role
 from tests.dashboard.conftest import Away
@@ -53,6 +54,8 @@ def filled(path: str, world: World, alert: int) -> str:
         "{person_id}": str(world.people["hub-1"]),
         "{name}": "telecare.css",
         "{step}": "claim",
+        "{contact_id}": str(world.contacts["hub-1"]),
+        "{ask_id}": str(uuid7()),
     }
     for name, value in values.items():
         path = path.replace(name, value)

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ from playwright.async_api import Browser, BrowserContext, Page, Request, async_p
 
 from alerts import actions
 from telecare.db import database_now
+from telecare.register import carers
+from telecare.register.carers import Consent
 from telecare.vocabulary import Role
 from tests.dashboard.world import NASTY, PASSWORD, World, listening, send_messages
 
@@ -131,7 +134,7 @@ async def busy(world: World) -> dict[str, list[str]]:
     await world.alarm("hub-1")
     await world.claim(mine)
     async with world.pool.connection() as conn:
-        await actions.tell_first_contact(conn, world.settings, mine, "operator", await database_now(conn))
+        await actions.ask_contact(conn, world.settings, mine, "operator", await database_now(conn))
     other = await world.alert("hub-3")
     await world.claim(other, "supervisor")
     await world.add_home("hub-6", "Closed Case")
@@ -153,15 +156,32 @@ async def busy(world: World) -> dict[str, list[str]]:
         now_reading = (await (await conn.execute("select now()")).fetchone() or (None,))[0]
     await world.reading("hub-1", "pir-hall", "motion", 1.0, now_reading)
     waiting = await world.alert("hub-5", "smoke")
+    links = await carers_links(world, mine)
     home, person = world.homes["hub-1"], world.people["hub-1"]
     alerts = [f"/console/alerts/{number}" for number in (mine, other, closed, waiting)]
     return {
         "": ["/login", "/api/docs", "/login?next=/homes"],
         "operator": ["/console", *alerts, "/homes", "/homes?q=flat", f"/homes/{home}", f"/people/{person}",
                      f"/people/{person}/plan", "/messages", "/nothing"],
-        "responder": ["/responder"], "carer": ["/carer", "/console"], "commissioner": ["/commissioning"],
+        "responder": ["/responder"], "carer": ["/carer", "/console", *links], "commissioner": ["/commissioning"],
         "admin": ["/admin"],
     }  # fmt: skip
+
+
+async def carers_links(world: World, asked: int) -> list[str]:
+    """The demo's carer, who is a contact; the links of a question and of an invitation."""
+    contact, person = world.contacts["hub-1"], world.people["hub-1"]
+    async with world.pool.connection() as conn:
+        now = await database_now(conn)
+        await conn.execute(
+            "update contacts set staff_id = (select id from staff where username = 'carer') where id = %s", (contact,)
+        )
+        seen = Consent(alerts=True, equipment=True)
+        await carers.record_consent(conn, person, contact, seen, "By telephone", "operator", now)
+        invitation = await carers.invite(conn, world.contacts["hub-3"], "operator", now, timedelta(days=1))
+        row = await (await conn.execute("select body from messages where alert_id = %s", (asked,))).fetchone()
+    assert row is not None
+    return [re.findall(r"(/a/[\w-]+)", row[0])[0], f"/i/{invitation}"]
 
 
 async def sideways(page: Page) -> int:

@@ -50,6 +50,7 @@ class World:
     seq: int = 0
     homes: dict[str, UUID] = field(default_factory=dict)  # by hub
     people: dict[str, UUID] = field(default_factory=dict)  # by hub
+    contacts: dict[str, UUID] = field(default_factory=dict)  # the first contact of the person, by hub
 
     async def add_staff(self, *roles: Role) -> None:
         """One member of each role, whose user name is the role."""
@@ -105,6 +106,7 @@ class World:
                 (hub,),
             )
             (person,) = await homes.people_of(conn, home)
+            self.contacts[hub] = (await homes.contacts_of(conn, person["id"]))[0]["id"]
         self.homes[hub], self.people[hub] = home, person["id"]
         return home
 

@@ -1,0 +1,219 @@
+"""Every SQL statement about asking contacts, and about messages to them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg.rows import class_row, dict_row
+
+from telecare.db import Connection
+from telecare.ids import uuid7
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A contact who is, was or may be asked, and about whom and what."""
+
+    alert_id: int
+    state: str  # of the alert
+    contact_id: UUID
+    name: str
+    phone: str
+    person: str  # as the person is known
+    raised_local: datetime  # by the clock of the council
+
+
+_ASKED: Final = """
+    select a.id as alert_id, a.state, c.id as contact_id, c.name, c.phone,
+           coalesce(nullif(p.known_as, ''), split_part(p.name, ' ', 1)) as person,
+           (a.raised_at at time zone k.timezone)::timestamp as raised_local
+      from alerts a
+      join people p on p.id = a.person_id
+      join homes h on h.id = a.home_id
+      join councils k on k.id = h.council_id
+      join contacts c on c.person_id = p.id
+"""
+NEXT_CONTACT: Final = """
+     where a.id = %(alert)s and c.phone <> '' and (%(contact)s::uuid is null or c.id = %(contact)s)
+       and not exists (select 1 from asks where alert_id = a.id and contact_id = c.id)
+     order by c.place limit 1
+"""
+
+
+async def next_contact(conn: Connection, alert_id: int, contact: UUID | None) -> Asked | None:
+    """The first contact with a telephone number who has not been asked about this alert; or that one, if so."""
+    async with conn.cursor(row_factory=class_row(Asked)) as cursor:
+        await cursor.execute((_ASKED + NEXT_CONTACT).encode(), {"alert": alert_id, "contact": contact})
+        return await cursor.fetchone()
+
+
+async def counts(conn: Connection, alert_id: int) -> tuple[int, bool]:
+    """How many contacts have been asked; and whether one of them goes, or may still answer in time."""
+    row = await (
+        await conn.execute(
+            """select count(*), coalesce(bool_or(answer = 'going' or answer_by is not null), false)
+                 from asks where alert_id = %s""",
+            (alert_id,),
+        )
+    ).fetchone()
+    assert row is not None
+    return int(row[0]), bool(row[1])
+
+
+async def add_ask(
+    conn: Connection, alert_id: int, contact_id: UUID, token_hash: bytes, by: str, now: datetime, answer_by: datetime
+) -> None:
+    """Write down that a contact is asked."""
+    await conn.execute(
+        """insert into asks (id, alert_id, contact_id, token_hash, asked_by, asked_at, answer_by)
+           values (%s, %s, %s, %s, %s, %s, %s)""",
+        (uuid7(), alert_id, contact_id, token_hash, by, now, answer_by),
+    )
+
+
+async def overdue(conn: Connection, now: datetime) -> tuple[UUID, int, str] | None:
+    """The ask whose answer is longest overdue: (id, alert, name of the contact)."""
+    row = await (
+        await conn.execute(
+            """select k.id, k.alert_id, c.name from asks k join contacts c on c.id = k.contact_id
+                where k.answer_by <= %s order by k.answer_by limit 1""",
+            (now,),
+        )
+    ).fetchone()
+    return (row[0], row[1], row[2]) if row else None
+
+
+async def lock_alert(conn: Connection, alert_id: int) -> None:
+    """Nobody else changes this alert, or what is asked about it, until the transaction ends."""
+    await conn.execute("select 1 from alerts where id = %s for no key update", (alert_id,))
+
+
+async def let_pass(conn: Connection, ask_id: UUID, now: datetime) -> bool:
+    """No longer wait for this answer; False where nobody waits for it any more."""
+    cursor = await conn.execute(
+        "update asks set answer_by = null, passed_at = %(now)s where id = %(id)s and answer_by <= %(now)s",
+        {"now": now, "id": ask_id},
+    )
+    return cursor.rowcount == 1
+
+
+ASK: Final = """
+    select k.id, k.alert_id, k.contact_id, k.answer, k.minutes, k.answered_at, k.over_at, k.asked_at,
+           c.name as contact, c.staff_id, coalesce(nullif(p.known_as, ''), split_part(p.name, ' ', 1)) as person,
+           a.state, a.raised_at, a.confirmed_by, z.timezone
+      from asks k
+      join contacts c on c.id = k.contact_id
+      join people p on p.id = c.person_id
+      join alerts a on a.id = k.alert_id
+      join homes h on h.id = a.home_id
+      join councils z on z.id = h.council_id
+     where {}
+"""
+
+
+async def ask_by(conn: Connection, *, token_hash: bytes | None = None, ask_id: UUID | None = None) -> Any | None:
+    """An ask with whom it is about, by the hash of its link or by its number."""
+    where = "k.token_hash = %s" if ask_id is None else "k.id = %s"
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(ASK.format(where).encode(), (token_hash if ask_id is None else ask_id,))
+        return await cursor.fetchone()
+
+
+async def save_answer(conn: Connection, ask_id: UUID, answer: str, minutes: int | None, now: datetime) -> bool:
+    """Keep an answer; False where the alert has ended meanwhile, or the same answer has been given."""
+    cursor = await conn.execute(
+        """update asks k set answer = %(answer)s, minutes = %(minutes)s, answered_at = %(now)s, answer_by = null
+            where id = %(id)s and over_at is null
+              and (answer is distinct from %(answer)s or minutes is distinct from %(minutes)s)
+              and exists (select 1 from alerts a where a.id = k.alert_id and a.state <> 'closed')""",
+        {"answer": answer, "minutes": minutes, "now": now, "id": ask_id},
+    )
+    return cursor.rowcount == 1
+
+
+STOP: Final = """
+    with quiet as (update asks set answer_by = null, passed_at = %(now)s
+                    where alert_id = %(alert)s and answer is null and over_at is null returning contact_id)
+"""
+END: Final = """
+    with quiet as (update asks set answer_by = null, over_at = %(now)s
+                    where alert_id = %(alert)s and over_at is null returning contact_id)
+"""
+_THOSE: Final = "where a.id = %(alert)s and c.id in (select contact_id from quiet) order by c.place"
+
+
+async def stop_waiting(conn: Connection, alert_id: int, now: datetime) -> list[Asked]:
+    """Somebody goes: wait for no other answer. Those who were asked and have not answered, to be told so."""
+    return await _those(conn, STOP, alert_id, now)
+
+
+async def end_asks(conn: Connection, alert_id: int, now: datetime) -> list[Asked]:
+    """The alert has ended: no answer is taken any more. Everyone who was asked, to be told so."""
+    return await _those(conn, END, alert_id, now)
+
+
+async def _those(conn: Connection, change: str, alert_id: int, now: datetime) -> list[Asked]:
+    async with conn.cursor(row_factory=class_row(Asked)) as cursor:
+        await cursor.execute((change + _ASKED + _THOSE).encode(), {"alert": alert_id, "now": now})
+        return await cursor.fetchall()
+
+
+async def queue_message(
+    conn: Connection,
+    contact_id: UUID,
+    phone: str,
+    body: str,
+    purpose: str,
+    key: str,
+    now: datetime,
+    alert_id: int | None,
+) -> bool:
+    """Have a message sent; False when one with this key was queued before."""
+    cursor = await conn.execute(
+        """insert into messages (id, alert_id, contact_id, channel, recipient, body, purpose, idempotency_key, state,
+                                 next_try_at, created_at)
+           values (%s, %s, %s, 'sms', %s, %s, %s, %s, 'pending', %s, %s) on conflict (idempotency_key) do nothing""",
+        (uuid7(), alert_id, contact_id, phone, body, purpose, key, now, now),
+    )
+    return cursor.rowcount == 1
+
+
+# ---------------------------------------------------------------- for the screens
+
+
+async def _records(conn: Connection, sql: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(sql.encode(), values)
+        return await cursor.fetchall()
+
+
+async def asks_of(conn: Connection, alert_id: int) -> dict[UUID, dict[str, Any]]:
+    """What each contact was asked about an alert and answered, by contact."""
+    rows = await _records(
+        conn,
+        """select contact_id, asked_at, answer_by, answer, minutes, answered_at, passed_at, over_at from asks
+            where alert_id = %(alert)s""",
+        {"alert": alert_id},
+    )
+    return {row["contact_id"]: row for row in rows}
+
+
+async def open_asks_of_login(conn: Connection, staff_id: UUID) -> list[dict[str, Any]]:
+    """What a carer is asked now, newest first."""
+    return await _records(
+        conn,
+        ASK.format("c.staff_id = %(staff)s and k.over_at is null and a.state <> 'closed' order by k.asked_at desc"),
+        {"staff": staff_id},
+    )
+
+
+async def last_test(conn: Connection, contact_id: UUID) -> dict[str, Any] | None:
+    """The newest test message to a contact."""
+    rows = await _records(
+        conn,
+        """select state, created_at, sent_at, failure from messages
+            where contact_id = %(contact)s and purpose = 'test' order by created_at desc limit 1""",
+        {"contact": contact_id},
+    )
+    return rows[0] if rows else None

@@ -33,7 +33,7 @@ class DemoProvider:
     """Sends nothing to anybody: the page /messages shows what would have been sent."""
 
     async def send(self, message_id: str, recipient: str, body: str) -> None:
-        log.info("message shown on the demo page", extra={"event": "message_demo", "message": message_id})
+        log.info("message shown on the demo page", extra={"event": "message_demo", "id": message_id})
 
 
 class NoProvider:

@@ -185,15 +185,7 @@ class Engine:
             message = await store.take_message(conn, now, now + 2 * try_s)
         if message is None:
             return False
-        failure: str | None = None
-        again = False
-        try:
-            async with asyncio.timeout(self.settings.message_try_s):
-                await self.provider.send(str(message.id), message.recipient, message.body)
-        except (ProviderUnavailable, TimeoutError) as problem:
-            failure, again = str(problem) or "no answer in time", message.attempts < self.settings.message_attempts
-        except ProviderRefused as problem:
-            failure = str(problem)
+        failure, again = await self._hand_over(message)
         async with self.pool.connection() as conn, conn.transaction():
             now = await self.now_of(conn)
             if failure is None:
@@ -204,6 +196,22 @@ class Engine:
                 await store.log(conn, message.alert_id, now, "system", "notify-failed", {"why": failure})
                 await store.publish_change(conn, message.alert_id, now)
         return True
+
+    async def _hand_over(self, message: store.OutgoingMessage) -> tuple[str | None, bool]:
+        """Give a message to the provider: why that failed (None: it did not), and whether to try again."""
+        may_try_again = message.attempts < self.settings.message_attempts
+        try:
+            async with asyncio.timeout(self.settings.message_try_s):
+                await self.provider.send(str(message.id), message.recipient, message.body)
+        except (ProviderUnavailable, TimeoutError) as problem:
+            return str(problem) or "no answer in time", may_try_again
+        except ProviderRefused as problem:
+            return str(problem), False
+        except Exception as problem:
+            # Whatever is wrong inside a provider, alarms go on being taken.
+            log.exception("provider failed", extra={"event": "provider_failed"})
+            return f"the provider failed ({type(problem).__name__})", may_try_again
+        return None, False
 
     # ------------------------------------------------------------ commands
 

@@ -19,7 +19,7 @@ from dashboard.auth import GuardedRoute, begin_session, find_visitor, from_anoth
 from dashboard.carer_words import all_well, happened
 from dashboard.errors import StaleForm, TooManyLogins
 from dashboard.parts import database, parts_of
-from dashboard.views import clock_time
+from dashboard.views import short_time
 from telecare.db import Connection
 from telecare.errors import NotFound, Refused
 from telecare.register import carers
@@ -58,7 +58,7 @@ async def _person(conn: Connection, caring: Caring, now: datetime) -> dict[str, 
         alerts = await queue.alerts_of_person(conn, caring.person_id, now, _ALERTS_LOOKED_AT)
     return {
         "caring": caring,
-        "lines": all_well(caring, facts, lambda at: clock_time(at, now, caring.timezone)),
+        "lines": all_well(caring, facts, lambda at: short_time(at, now, caring.timezone)),
         "happened": happened(caring, alerts, now),
         "test": await asks_store.last_test(conn, caring.contact_id),
     }

@@ -92,7 +92,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.filters.update(
-            instant=instant, clock=clock_time, ago=ago, span=span, kind=kind_words, cause=cause_words,
+            instant=instant, clock=clock_time, short=short_time, ago=ago, span=span, kind=kind_words, cause=cause_words,
             outcome=outcome_words, confirmed=confirmed_words, level=level_words, log_text=log_text, number=number,
             age=age_in_years,
         )  # fmt: skip
@@ -139,6 +139,13 @@ def clock_time(at: datetime, now: datetime, timezone: str = ZONE) -> str:
     local = at.astimezone(_zone(timezone))
     same_day = local.date() == now.astimezone(_zone(timezone)).date()
     return f"{local:%H:%M:%S}" if same_day else f"{local:%a %-d %b, %H:%M:%S}"
+
+
+def short_time(at: datetime, now: datetime, timezone: str = ZONE) -> str:
+    """The time of day without seconds, for people who do not work here; with the day where it is not today."""
+    local = at.astimezone(_zone(timezone))
+    same_day = local.date() == now.astimezone(_zone(timezone)).date()
+    return f"{local:%H:%M}" if same_day else f"{local:%H:%M} on {local:%A %-d %B}"
 
 
 def ago(at: datetime | None, now: datetime) -> str:

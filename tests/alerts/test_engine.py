@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -412,7 +413,21 @@ class FailingProvider:
         raise ProviderUnavailable("busy")
 
 
-@pytest.mark.parametrize(("provider", "attempts"), [(FailingProvider(), 3), (NoProvider(), 1)])
+class BrokenProvider:
+    """A provider with a bug."""
+
+    async def send(self, message_id: str, recipient: str, body: str) -> None:
+        raise KeyError("message")
+
+
+async def test_the_demo_sends_with_its_log_on(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        await DemoProvider().send("1", "07700 900001", "Hello")
+    assert "Hello" not in caplog.text
+    assert "900001" not in caplog.text
+
+
+@pytest.mark.parametrize(("provider", "attempts"), [(FailingProvider(), 3), (NoProvider(), 1), (BrokenProvider(), 3)])
 async def test_a_message_that_cannot_be_sent_is_tried_and_then_said(world: World, provider: Any, attempts: int) -> None:
     world.engine.provider = provider
     await world.alarm()

@@ -20,6 +20,7 @@ from telecare.register import carers
 from telecare.register.carers import Consent
 from telecare.vocabulary import Role
 from tests.dashboard.world import NASTY, PASSWORD, World, listening, send_messages
+from tests.helpers import one
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = [
@@ -96,8 +97,18 @@ async def test_an_alert_from_the_queue_to_its_end(shop: World, browser: Browser)
     await page.click("#form-note button")
     await expect(page.locator("#log")).to_contain_text("She is on the bathroom floor")
 
-    await page.click("text=Tell the first contact")
+    await page.click("text=Ask Susan to go")
     await expect(page.locator("#log")).to_contain_text("Contact told")
+
+    # Her daughter taps the link of the message on her own telephone; the operator's page says so by itself.
+    phone = await (await browser.new_context(viewport={"width": 390, "height": 800})).new_page()
+    body: str = await one(shop.pool, "select body from messages")
+    await phone.goto(shop.base + re.findall(r"(/a/[\w-]+)", body)[0])
+    await phone.click("text=20 minutes")
+    await expect(phone.locator(".done")).to_contain_text("We know that you are going, in about 20 minutes")
+    await expect(page.locator("#changed")).to_be_visible(timeout=2000)
+    await page.click("#changed a")
+    await expect(page.locator(".asks")).to_contain_text("is going, about 20 min")
 
     await shop.alarm("hub-1")  # she presses again while the page is open
     await expect(page.locator("#changed")).to_contain_text("Another alarm has joined", timeout=2000)
@@ -117,7 +128,7 @@ async def test_an_alert_from_the_queue_to_its_end(shop: World, browser: Browser)
     await send_messages(shop)
     await page.click("text=Messages")
     await expect(page.locator("td >> nth=1")).to_contain_text("Susan Ashworth")
-    await expect(page.locator(".sms")).to_contain_text("Mary's alarm went off")
+    await expect(page.locator(".sms").last).to_contain_text("Mary's alarm went off")
     assert {urlsplit(url).netloc for url in requests} == {urlsplit(shop.base).netloc}
     assert [line for line in complaints if "422" not in line] == []
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import aiomqtt
 
-from alerts import asks, store
+from alerts import asks, calls, store
 from alerts.domain import POLICY, Arrival, Placement, climb, first_due, place
 from alerts.providers import Provider, ProviderRefused, ProviderUnavailable
 from alerts.settings import command_validity, ladder
@@ -60,6 +60,7 @@ class Engine:
             alarms=keep_doing(self.take_step, alarms, self.clock, poll_s, "alarms"),
             deadlines=keep_doing(self.deadline_step, deadlines, self.clock, min(poll_s, 0.5), "deadlines"),
             asks=keep_doing(self.ask_step, asked, self.clock, poll_s, "asks"),
+            calls=keep_doing(self.call_step, asyncio.Event(), self.clock, poll_s, "calls"),
             messages=keep_doing(self.message_step, messages, self.clock, poll_s, "messages"),
             commands=self.send_commands(commands, poll_s),
             supervision=Supervision(self.pool, self.settings, self.clock, self.now_of).run(),
@@ -174,6 +175,11 @@ class Engine:
         """Pass on from one contact who has not answered in time; False when none is due."""
         async with self.pool.connection() as conn, conn.transaction():
             return await asks.pass_on(conn, self.settings, await self.now_of(conn))
+
+    async def call_step(self) -> bool:
+        """End one call that nobody has ended in time; False when none is due."""
+        async with self.pool.connection() as conn, conn.transaction():
+            return await calls.end_overdue(conn, await self.now_of(conn))
 
     # ------------------------------------------------------------ messages
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from alerts import queue
+from alerts import calls, queue
 from alerts.errors import Incomplete
 from dashboard import models, steps, store
 from dashboard.auth import GuardedRoute, find_visitor, visitor_of
@@ -166,11 +166,31 @@ async def log(request: Request, number: AlertNumber, body: steps.Log) -> Respons
 
 
 @router.post(
-    "/alerts/{alert_id}/notify", response_model=models.NotifiedAlert, responses=_CONFLICT, summary="Tell the contact"
+    "/alerts/{alert_id}/notify", response_model=models.NotifiedAlert, responses=_CONFLICT, summary="Ask a contact"
 )
 async def notify(request: Request, number: AlertNumber, body: steps.Notify) -> Response:
-    """Once per alert. `told` is false where no contact has a telephone number, which is written down."""
+    """The next contact, or the one that is named; each is asked once. `told` is false where nobody is left to ask."""
     return await _take(request, number, body)
+
+
+@router.post("/alerts/{alert_id}/calls", response_model=models.CalledAlert, responses=_CONFLICT, summary="Begin a call")
+async def begin_call(request: Request, number: AlertNumber, body: steps.StartCall) -> Response:
+    """Calls are made on a telephone; this writes down that one has begun. One at a time."""
+    by = visitor_of(request).member.username
+    async with database(request) as (conn, now):
+        call = await calls.start(conn, parts_of(request).settings, number, by, body.line, body.contact, now)
+        record = await queue.list_record(conn, number, now)
+    return JSONResponse(plain(record | {"call": call}))
+
+
+@router.post(
+    "/alerts/{alert_id}/calls/{call_id}/result",
+    response_model=models.ListedAlert, responses=_CONFLICT, summary="End a call",
+)  # fmt: skip
+async def end_call(request: Request, number: AlertNumber, call_id: str, body: steps.CallResult) -> Response:
+    """What was heard, in a call of one's own."""
+    call = register_id(call_id, "call")
+    return await _take(request, number, steps.EndCall(call=call, result=body.result, words=body.words))
 
 
 @router.post(

@@ -49,6 +49,8 @@ FORMS: Final[dict[str, tuple[tuple[str, ...], Callable[[Entered], steps.Step]]]]
     "note": (("what", "text"), _note),
     "contact": (("what", "contact", "text"), _contact),
     "notify": (("contact",), _model(steps.Notify)),
+    "call": (("line", "contact"), _model(steps.StartCall)),
+    "call-end": (("call", "result", "words"), _model(steps.EndCall)),
     "dispatch": (("responder", "note"), _model(steps.Dispatch)),
     "safe": (("confirmed_by", "how"), _model(steps.Safe)),
     "release": (("reason",), _model(steps.Release)),

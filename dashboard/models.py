@@ -56,6 +56,12 @@ class NotifiedAlert(ListedAlert):
     told: bool
 
 
+class CalledAlert(ListedAlert):
+    """An alert after a call was begun."""
+
+    call: UUID
+
+
 class AlertList(_Answer):
     """Some alerts."""
 

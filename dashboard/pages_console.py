@@ -6,7 +6,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from alerts import asks_store, queue
+from alerts import asks_store, calls, queue
 from alerts.errors import Conflict, Incomplete
 from dashboard import store
 from dashboard.api import AlertNumber
@@ -31,6 +31,8 @@ DONE: Final = {
     "contact": "Written down.",
     "notify": "The contact is being asked.",
     "nobody": "Nobody was asked: there is no contact left with a telephone number.",
+    "call": "The clock is running. Write down how the call ends.",
+    "call-end": "Written down.",
     "dispatch": "Written down; the person is told that someone is on the way.",
     "safe": "Written down: the person is safe.",
     "release": "Back in the queue.",
@@ -41,7 +43,13 @@ DONE: Final = {
 async def _queue(request: Request) -> dict[str, Any]:
     async with database(request) as (conn, now):
         alerts = await queue.open_alerts(conn, now, QUEUE_LIMIT)
-        return {"alerts": alerts, "now": now, "counts": await store.count_homes(conn), "limit": QUEUE_LIMIT}
+        return {
+            "alerts": alerts,
+            "now": now,
+            "counts": await store.count_homes(conn),
+            "limit": QUEUE_LIMIT,
+            "alone": await calls.alone_since(conn),
+        }
 
 
 @router.get("/console")
@@ -120,5 +128,18 @@ async def _everything_about(conn: Connection, number: int, now: datetime) -> dic
         "hubs": await store.hubs_of(conn, record["home"]),
         "people": [person | {"contacts": await homes.contacts_of(conn, person["id"])} for person in people],
         "asks": await asks_store.asks_of(conn, number),
+        **await _calls(conn, record, people, now),
         "earlier": [one for one in earlier if one["id"] != number][:EARLIER],
     }
+
+
+async def _calls(
+    conn: Connection, record: dict[str, Any], people: list[dict[str, Any]], now: datetime
+) -> dict[str, Any]:
+    """The alert's calls, since when nobody has been speaking with anybody, and what to try next."""
+    made = await calls.calls_of(conn, record["id"])
+    home = await homes.home(conn, record["home"])
+    mobile = bool(record["person"] and people[0]["mobile"])
+    lines = frozenset(line for line, there in (("landline", home["phone"]), ("mobile", mobile)) if there)
+    advice = calls.next_step(made, lines, record["claimed_at"] or now, now)
+    return {"calls": made, "alone_since": (await calls.alone_since(conn)).get(record["id"]), "advice": advice}

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
 
-from alerts import actions
+from alerts import actions, calls
 from telecare.db import Connection
 from telecare.settings import Settings
 from telecare.vocabulary import Cause, ConfirmedBy, Outcome
@@ -74,6 +74,40 @@ class Notify(Step):
         return await actions.ask_contact(conn, settings, alert_id, by, now, self.contact)
 
 
+class StartCall(Step):
+    """Begin a call: to the person's landline or mobile, or to a contact."""
+
+    line: calls.Line
+    contact: UUID | None = None
+
+    async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
+        await calls.start(conn, settings, alert_id, by, self.line, self.contact, now)
+        return True
+
+
+def _by_hand(result: calls.Result) -> calls.Result:
+    if result not in calls.BY_HAND:
+        raise ValueError("choose what was heard")
+    return result
+
+
+class CallResult(BaseModel):
+    """What was heard in a call."""
+
+    result: Annotated[calls.Result, AfterValidator(_by_hand)]
+    words: Text = ""
+
+
+class EndCall(CallResult, Step):
+    """Write down what was heard in a call of one's own."""
+
+    call: UUID
+
+    async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
+        await calls.finish(conn, alert_id, self.call, by, self.result, self.words, now)
+        return True
+
+
 class Dispatch(Step):
     """Write down who has been sent."""
 
@@ -136,6 +170,8 @@ FORM_WORDS: Final = {
     "how": "Say how you know that the person is safe",
     "reason": "Say why you are taking this alert over",
     "responder": "Say who is going",
+    "line": "There is no such number",
+    "result": "Choose what was heard",
     "detail.text": f"Write between 1 and {actions.TEXT_LIMIT} characters",
 }
 

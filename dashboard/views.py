@@ -9,6 +9,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader, PrefixLoader
 
+from alerts.calls import BY_HAND, RESULT_WORDS, Result
 from dashboard.access import navigation
 from dashboard.static import StaticFiles
 from telecare.settings import Settings
@@ -99,6 +100,7 @@ class Pages:
         self._environment.globals.update(
             asset=static.url, LOG_WORDS=LOG_WORDS, STATE_WORDS=STATE_WORDS, MESSAGE_WORDS=MESSAGE_WORDS,
             causes=CAUSE_WORDS, outcomes=OUTCOME_WORDS, confirmations=CONFIRMED_BY_WORDS,
+            RESULT_WORDS=RESULT_WORDS, RESULTS=BY_HAND,
         )  # fmt: skip
 
     def render(
@@ -208,9 +210,16 @@ def log_text(entry: dict[str, Any]) -> str:
     if special is not None:
         return special(detail)
     parts = [
-        str(detail[name]) for name in ("reason", "contact", "responder", "text", "note", "why") if detail.get(name)
+        _call_words(detail) if name == "result" else str(detail[name])
+        for name in ("reason", "contact", "result", "responder", "text", "note", "why")
+        if detail.get(name)
     ]
     return ". ".join(parts)
+
+
+def _call_words(detail: dict[str, Any]) -> str:
+    line = "" if detail.get("line") == "contact" else f"{detail.get('line')}: "
+    return f"{line}{RESULT_WORDS[Result(detail['result'])].lower()}, {span(detail.get('seconds') or 0)}"
 
 
 def _closed(detail: dict[str, Any]) -> str:

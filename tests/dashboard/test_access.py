@@ -56,6 +56,7 @@ def filled(path: str, world: World, alert: int) -> str:
         "{step}": "claim",
         "{contact_id}": str(world.contacts["hub-1"]),
         "{ask_id}": str(uuid7()),
+        "{call_id}": str(uuid7()),
     }
     for name, value in values.items():
         path = path.replace(name, value)

@@ -48,6 +48,7 @@ ACCESS: Final[dict[str, Access]] = {
     # records
     "GET /homes": RECORDS,
     "GET /homes/{home_id}": RECORDS,
+    "GET /homes/{home_id}/timeline": RECORDS,
     "POST /homes/{home_id}/test-window": RECORDS,
     "GET /people/{person_id}": RECORDS,
     "GET /people/{person_id}/plan": RECORDS,

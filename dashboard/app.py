@@ -20,6 +20,7 @@ from dashboard import (
     pages_plans,
     pages_records,
     pages_roles,
+    pages_timeline,
     problems,
 )
 from dashboard.headers import SecurityHeaders
@@ -48,7 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    pages = (pages_console, pages_records, pages_plans, pages_contacts, pages_carers, pages_roles)
+    pages = (pages_console, pages_records, pages_plans, pages_contacts, pages_carers, pages_timeline, pages_roles)
     for module in (assets, auth, health, api, *pages):
         app.router.routes.extend(module.router.routes)
     app.add_middleware(SecurityHeaders)

@@ -172,8 +172,8 @@ async def busy(world: World) -> dict[str, list[str]]:
     alerts = [f"/console/alerts/{number}" for number in (mine, other, closed, waiting)]
     return {
         "": ["/login", "/api/docs", "/login?next=/homes"],
-        "operator": ["/console", *alerts, "/homes", "/homes?q=flat", f"/homes/{home}", f"/people/{person}",
-                     f"/people/{person}/plan", "/messages", "/nothing"],
+        "operator": ["/console", *alerts, "/homes", "/homes?q=flat", f"/homes/{home}",
+                     f"/homes/{home}/timeline", f"/people/{person}", f"/people/{person}/plan", "/messages", "/nothing"],
         "responder": ["/responder"], "carer": ["/carer", "/console", *links], "commissioner": ["/commissioning"],
         "admin": ["/admin"],
     }  # fmt: skip

@@ -1,6 +1,7 @@
 """`telecare simulate`, `telecare press`, `telecare replay`."""
 
 import asyncio
+import dataclasses
 import json
 import random
 import sys
@@ -9,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from telecare.errors import CannotStart
+from telecare.errors import CannotStart, Refused
 from telecare.settings import Settings, load_settings
 from telecare.vocabulary import NEEDS_A_PERSON, Kind
 
@@ -127,21 +128,48 @@ def _replay(
     activity: Annotated[str | None, typer.Option(help="only this activity, for example F05")] = None,
     trial: Annotated[str | None, typer.Option(help="only this trial")] = None,
     position: Annotated[str | None, typer.Option(help="only this position of the device")] = None,
+    home: Annotated[str | None, typer.Option(help="a recorded home's sensors, for example kasteren_B")] = None,
     speed: Annotated[
         float | None, typer.Option(min=0.01, help="1: as it happened [default: as fast as it goes]")
     ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Play recorded falls and daily living through the pendant firmware, a hub and the running service."""
+    """Play recorded falls and daily living, or a recorded home, through devices, a hub and the running service."""
     from firmware_sim.recordings import Wanted
 
     settings = load_settings(data_dir)
+    if home is not None:
+        if any(name is not None for name in (subject, activity, trial, position)):
+            raise Refused(
+                "--home plays a home's sensors; it goes with none of --subject, --activity, --trial, --position"
+            )
+        _play_home(settings, files, home, speed, as_json)
+        return
     played = asyncio.run(_played(settings, files, Wanted(subject, activity, trial, position), speed, as_json))
     if not played:
         raise CannotStart("no trial matches")
     if as_json:
         _say(json.dumps({"trials": played}))
+
+
+def _play_home(settings: Settings, files: list[Path], home: str, speed: float | None, as_json: bool) -> None:
+    from firmware_sim.home_recordings import read_home
+    from firmware_sim.home_replay import replay_home
+    from telecare.clock import SystemClock
+
+    recording = read_home(files, home)
+    days = recording.length_s / 86_400
+    if not as_json:
+        lasts = f"; this takes {recording.length_s / speed / 60:.1f} min" if speed else ""
+        _say(f"{home}: {len(recording.events)} events of {days:.1f} days, by the clock of {recording.zone}{lasts}")
+    played = asyncio.run(replay_home(settings, recording, SystemClock(), speed))
+    if as_json:
+        _say(json.dumps(dataclasses.asdict(played)))
+        return
+    left = ", ".join(f"{count} {kind}" for kind, count in sorted(played.left_out.items())) or "none"
+    _say(f"played {played.played} events ({played.distinct} different ones) through hub {played.hub}")
+    _say(f"stored {played.stored}; left out, because they have no measure of ours: {left}")
 
 
 async def _played(settings: Settings, files: list[Path], wanted: Any, speed: float | None, quiet: bool) -> list[Any]:

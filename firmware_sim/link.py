@@ -76,6 +76,12 @@ class Link:
         if self._writer is not None and self.connected:
             self._writer.write(write(frame))
 
+    async def drain(self) -> None:
+        """Wait until the hub has taken most of what was told."""
+        if self._writer is not None and self.connected:
+            with suppress(ConnectionError):
+                await self._writer.drain()
+
     async def alarm(self, frame: AlarmFrame) -> str:
         """Send an alarm until the hub has kept it; the alarm's id."""
         kept: asyncio.Future[str] = asyncio.get_running_loop().create_future()

@@ -18,6 +18,8 @@ from tests.system.browser import CHROMIUM, browser, log_in
 SISFALL = SHARED_DATA / "sisfall_waist.parquet"
 HOMES = 5
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+HOMES_EVENTS = SHARED_DATA / "homes_events.parquet"
+needs_homes = pytest.mark.skipif(not HOMES_EVENTS.exists(), reason="needs ../shared/data/homes_events.parquet")
 needs_sisfall = pytest.mark.skipif(not SISFALL.exists(), reason="needs ../shared/data/sisfall_waist.parquet")
 
 
@@ -123,6 +125,31 @@ def test_a_recorded_walk_raises_nothing(system: up.System, token: str) -> None:
     replay(system, "--subject", "SA01", "--activity", "D01")
     time.sleep(1)
     assert {alert["id"]: alert["alarm_count"] for alert in open_alerts(system, token)} == before
+
+
+@needs_homes
+def test_a_recorded_home_is_in_the_store_and_on_its_timeline(system: up.System, token: str) -> None:
+    played = system.command("replay", str(HOMES_EVENTS), "--home", "ordonez_A")
+    assert played["played"] > 600
+    assert played["stored"] == played["distinct"]
+    assert played["left_out"] == {"electric": 68, "flush": 90}
+    assert (
+        system.command("replay", str(HOMES_EVENTS), "--home", "ordonez_A")["stored"] > played["stored"]
+    )  # shifted anew
+    home = next(one["home"] for one in system.command("home", "list")["homes"] if "ordonez_A" in one["address"])
+    timeline = system.get(f"/api/homes/{home}/timeline", token)
+    assert {reading["measure"] for reading in timeline["readings"]} <= {"motion", "open", "occupied", "battery"}
+    assert timeline["readings"]
+
+
+@needs_homes
+def test_a_home_that_is_not_in_the_recording(system: up.System) -> None:
+    done = subprocess.run(
+        [up.TELECARE, "replay", str(HOMES_EVENTS), "--home", "nowhere", "--data-dir", str(system.data_dir)],
+        capture_output=True, text=True, check=False, env=up.clean_environment(), timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith("there are kasteren_A, kasteren_B, mit_S1, ordonez_A")
 
 
 def test_nothing_crashed_meanwhile(system: up.System) -> None:

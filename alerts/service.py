@@ -226,7 +226,7 @@ class Engine:
         backoff = Backoff()
         while True:
             try:
-                async with client_for(self.settings.mqtt) as client:
+                async with client_for(self.settings.mqtt, ca_file=self.settings.mqtt_ca_file) as client:
                     self.subscribed = True
                     backoff.well()
 

@@ -1,7 +1,6 @@
 """`telecare dashboard`: the console alone; `telecare static`: the design system's files, now."""
 
 import asyncio
-import ipaddress
 import socket
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +8,7 @@ from typing import Annotated
 import typer
 
 from telecare.errors import CannotStart
+from telecare.https import check_address
 from telecare.settings import Settings, load_settings
 
 
@@ -44,7 +44,8 @@ async def check(settings: Settings) -> None:
     """See that the dashboard can work here.
 
     Raises:
-        CannotStart: it would be open to other machines, or the database is out of reach or has not been migrated.
+        CannotStart: it would be open to other machines without HTTPS or with demo users, the certificate cannot be
+            used, or the database is out of reach or has not been migrated.
     """
     from dashboard import store
     from telecare.db import open_pool
@@ -54,18 +55,7 @@ async def check(settings: Settings) -> None:
         if (await cursor.fetchone()) != (True,):
             raise CannotStart("the database is not up to date: run `telecare migrate` first")
         demo = settings.demo or await store.has_demo_users(conn)
-    if not _is_loopback(settings.host):
-        why = (
-            "everybody knows the demo users' password" if demo else "without HTTPS, passwords would travel in the open"
-        )
-        raise CannotStart(f"setting TELECARE_HOST: {settings.host} is not a loopback address, and {why}")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    check_address(settings, demo=demo)
 
 
 def listen(settings: Settings) -> socket.socket:

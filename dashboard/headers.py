@@ -25,6 +25,9 @@ SECURITY: Final = {
 }
 
 
+HSTS: Final = "max-age=31536000"  # a browser that has been here by HTTPS comes by nothing else for a year
+
+
 class SecurityHeaders:
     """Adds them where the answer has not set them itself. Plain ASGI: it never holds a stream back."""
 
@@ -41,6 +44,8 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY.items():
                     headers.setdefault(name, value)
+                if scope["scheme"] == "https":
+                    headers.setdefault("Strict-Transport-Security", HSTS)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

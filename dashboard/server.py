@@ -18,11 +18,13 @@ STOP_WITHIN_S = 2  # what still runs then is cancelled
 class Server(uvicorn.Server):
     """uvicorn, with our own signals, and with the event streams ended first: it would wait for them."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
         # No access log: an address may hold a name that was searched for.
         config = uvicorn.Config(
             app, log_config=None, log_level="warning", access_log=False, server_header=False, lifespan="on",
             timeout_graceful_shutdown=STOP_WITHIN_S,
+            ssl_certfile=settings.https_certificate, ssl_keyfile=settings.https_key,
+            proxy_headers=bool(settings.trusted_proxies), forwarded_allow_ips=settings.trusted_proxies,
         )  # fmt: skip
         super().__init__(config)
         self._app = app
@@ -39,7 +41,7 @@ class Server(uvicorn.Server):
 
 async def serve(settings: Settings, listener: socket.socket, stop: asyncio.Event) -> None:
     """Serve on `listener` until `stop`."""
-    server = Server(create_app(settings))
+    server = Server(create_app(settings), settings)
 
     async def stopping() -> None:
         await stop.wait()

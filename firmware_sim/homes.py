@@ -53,7 +53,10 @@ def _hub_settings(settings: Settings, hub: str) -> HubSettings:
         secret = str(json.loads(path.read_text(encoding="utf-8"))["secret"])
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise CannotStart(f"{path} cannot be read: {problem}") from problem
-    return HubSettings(hub=hub, secret=secret, mqtt_url=settings.mqtt_url_for_hubs, directory=path.parent)
+    return HubSettings(
+        hub=hub, secret=secret, mqtt_url=settings.mqtt_url_for_hubs, directory=path.parent,
+        mqtt_ca_file=settings.mqtt_ca_file,
+    )  # fmt: skip
 
 
 def running_hubs(data_dir: Path) -> dict[str, Path]:

@@ -21,6 +21,10 @@ def register(app: typer.Typer) -> None:
         directory: Annotated[
             Path, typer.Option(help="the hub's own folder: outbox and socket", envvar="TELECARE_HUB_DIRECTORY")
         ],
+        ca_file: Annotated[
+            Path | None,
+            typer.Option(help="certificates that vouch for an mqtts:// broker", envvar="TELECARE_MQTT_CA_FILE"),
+        ] = None,
         secret_file: Annotated[
             Path | None, typer.Option(help=f"file with the hub's secret; without it, {SECRET_VARIABLE} is read")
         ] = None,
@@ -31,7 +35,9 @@ def register(app: typer.Typer) -> None:
         from telecare.clock import SystemClock
         from telecare.service import run_until_stopped
 
-        settings = HubSettings(hub=name, secret=_secret(secret_file), mqtt_url=mqtt_url, directory=directory)
+        settings = HubSettings(
+            hub=name, secret=_secret(secret_file), mqtt_url=mqtt_url, directory=directory, mqtt_ca_file=ca_file
+        )
         run_until_stopped(lambda stop: run(settings, SystemClock(), stop))
 
 

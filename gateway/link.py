@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
@@ -22,6 +21,7 @@ from gateway.waking import Wakes, pause
 from telecare import wire
 from telecare.clock import Clock, format_instant
 from telecare.errors import UnreadableMessage
+from telecare.mqtt import tls_for
 from telecare.senml import write_pack
 from telecare.service import Backoff
 from telecare.settings import parse_mqtt_url
@@ -45,7 +45,7 @@ class Link:
         self._settings, self._clock, self._outbox, self._wakes = settings, clock, outbox, wakes
         self._announce = announce
         self._url = parse_mqtt_url(settings.mqtt_url)
-        self._tls = ssl.create_default_context() if self._url.scheme == "mqtts" else None
+        self._tls = tls_for(self._url, settings.mqtt_ca_file)
         self._heartbeat_changed = asyncio.Event()
         self._reboot = asyncio.Event()
         self._up_since: float | None = None

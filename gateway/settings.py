@@ -21,6 +21,7 @@ class HubSettings:
     secret: str = field(repr=False)
     mqtt_url: str  # mqtt://127.0.0.1:1883, or mqtts://…; a login in it is not used
     directory: Path  # the hub's own folder
+    mqtt_ca_file: Path | None = None  # certificates that vouch for an mqtts:// broker; None: the system's
 
     heartbeat_s: float = 60.0  # until a `configure` command changes it
     receipt_timeout_s: float = 10.0  # an alarm without a receipt is sent again after this

@@ -45,8 +45,12 @@ async def _run(settings: Settings, lane: LaneName, stop: asyncio.Event) -> None:
 
     async with open_pool(settings.database, name="ingest", size=4) as pool, asyncio.TaskGroup() as lanes:
         if lane is not LaneName.READINGS:
-            inbox = Inbox(settings.mqtt, "telecare-ingest-alarms", ALARM_TOPICS, settings.ingest_buffer)
+            inbox = Inbox(
+                settings.mqtt, "telecare-ingest-alarms", ALARM_TOPICS, settings.ingest_buffer, settings.mqtt_ca_file
+            )
             lanes.create_task(AlarmLane(pool, inbox, settings, SystemClock()).run(stop))
         if lane is not LaneName.ALARMS:
-            inbox = Inbox(settings.mqtt, "telecare-ingest-readings", READING_TOPICS, settings.ingest_buffer)
+            inbox = Inbox(
+                settings.mqtt, "telecare-ingest-readings", READING_TOPICS, settings.ingest_buffer, settings.mqtt_ca_file
+            )
             lanes.create_task(ReadingLane(pool, inbox, settings, SystemClock()).run(stop))

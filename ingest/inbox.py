@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import paho.mqtt.client as paho
@@ -19,6 +20,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from telecare.mqtt import tls_for
 from telecare.settings import parse_mqtt_url
 
 log = logging.getLogger("ingest")
@@ -43,7 +45,9 @@ class Message:
 class Inbox:
     """One connection to the broker and the messages that came on it."""
 
-    def __init__(self, url: str, client_id: str, topics: Sequence[str], limit: int) -> None:
+    def __init__(
+        self, url: str, client_id: str, topics: Sequence[str], limit: int, ca_file: Path | None = None
+    ) -> None:
         """`limit` is how many messages are held; then we stop reading, and the broker waits."""
         self._url = parse_mqtt_url(url)
         self._topics = topics
@@ -60,6 +64,8 @@ class Inbox:
             CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, manual_ack=True
         )
         self._client.username_pw_set(self._url.username, self._url.password)
+        if (tls := tls_for(self._url, ca_file)) is not None:
+            self._client.tls_set_context(tls)
         self._client.max_inflight_messages_set(_RECEIVE_MAXIMUM)  # receipts on their way to hubs
         self._client.reconnect_delay_set(min_delay=1, max_delay=2)
         self._client.on_connect = self._on_connect

@@ -7,6 +7,7 @@ import psycopg
 import typer
 
 from telecare import admin_cli
+from telecare.deploy import cli as deploy
 from telecare.errors import TelecareError
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 def main() -> None:
     """Run the command. What goes wrong on purpose is one line on standard error, and exit code 1."""
     admin_cli.register(app)
+    deploy.register(app)
     for point in sorted(entry_points(group="telecare.commands"), key=lambda p: p.name):
         point.load()(app)
     try:

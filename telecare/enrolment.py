@@ -43,7 +43,7 @@ async def enrol(settings: Settings, wanted: Sequence[tuple[str, NewHome | UUID]]
         await conn.commit()
         await publish_accounts(conn, settings.mqtt_password_file)
     if settings.mqtt_password_file is not None:
-        await _wait_until_let_in(settings.mqtt_url_for_hubs, enrolments[-1])
+        await _wait_until_let_in(settings, enrolments[-1])
     return enrolments
 
 
@@ -72,12 +72,13 @@ def _tell_broker(pid_file: Path) -> None:
         raise CannotStart("the broker runs as another user: reload it by hand (SIGHUP)") from problem
 
 
-async def _wait_until_let_in(url: str, enrolment: Enrolment) -> None:
+async def _wait_until_let_in(settings: Settings, enrolment: Enrolment) -> None:
+    url, ca_file = settings.mqtt_url_for_hubs, settings.mqtt_ca_file
     trouble: Exception | None = None
     deadline = asyncio.get_running_loop().time() + LET_IN_WITHIN_S
     while asyncio.get_running_loop().time() < deadline:
         try:
-            async with client_for(url, username=enrolment.hub, password=enrolment.secret, timeout_s=2):
+            async with client_for(url, ca_file=ca_file, username=enrolment.hub, password=enrolment.secret, timeout_s=2):
                 return
         except aiomqtt.MqttError as problem:
             trouble = problem

@@ -1,9 +1,11 @@
-"""Settings: read once, typed, from `TELECARE_…` variables; what a running `telecare up` chose fills the rest.
+"""Settings: read once, typed, from `TELECARE_…` variables; then from the file that `telecare init` has written; what a
+running `telecare up` chose fills the rest.
 
 `telecare settings` lists them all. A wrong one stops the start with one clear line.
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -14,6 +16,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from telecare.errors import CannotStart
 
 RUNTIME_FILE: Final = "runtime.json"  # in the data directory: where the running system is (mode 0600)
+
+ENV_FILE_VARIABLE: Final = "TELECARE_ENV_FILE"
+DEFAULT_ENV_FILE: Final = Path("/etc/telecare/telecare.env")
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -34,6 +39,10 @@ class Settings(BaseSettings):
     mqtt_password_file: Path | None = Field(
         None, description="the broker's password file, written when hubs are enrolled"
     )
+    mqtt_ca_file: Path | None = Field(
+        None, description="certificates that vouch for an mqtts:// broker; else the system's"
+    )
+    backups: Path | None = Field(None, description="folder of backups, whose newest one the doctor looks at")
     postgres_bin: Path | None = Field(None, description="folder of initdb and postgres; by default the wheel's")
     mosquitto: Path | None = Field(None, description="the mosquitto program; by default found on the PATH or in sbin")
     embedded_broker: Literal["auto", "mosquitto", "wheel"] = Field(
@@ -41,6 +50,9 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="address that the dashboard listens on")
     port: int = Field(8080, ge=1, le=65535, description="port that the dashboard listens on")
+    https_certificate: Path | None = Field(None, description="certificate chain (PEM); with https_key, pages are HTTPS")
+    https_key: Path | None = Field(None, description="the certificate's private key (PEM)")
+    trusted_proxies: str = Field("", description="addresses whose X-Forwarded-… headers are believed, with commas")
     demo: bool = Field(False, description="demo users exist; loopback only")
 
     readings_linger_ms: float = Field(8, gt=0, le=1000, description="readings wait this long for company, in ms")
@@ -160,15 +172,31 @@ def load_settings(data_dir: Path | None = None, *, runtime: bool = True, **given
     """
     if data_dir is not None:
         given["data_dir"] = data_dir
+    file = _environment_file()
     try:
-        first = Settings(**given)
+        first = Settings(_env_file=file, **given)  # type: ignore[call-arg]  # the library's own argument
         found = _runtime(first.data_dir) if runtime and first.database_url is None else {}
         unset = {name: value for name, value in found.items() if name not in first.model_fields_set}
-        return Settings(**given, **unset) if unset else first
+        return Settings(_env_file=file, **given, **unset) if unset else first  # type: ignore[call-arg]
     except ValidationError as problem:
         error = problem.errors()[0]
         name = "_".join(str(part) for part in error["loc"]).upper()
         raise CannotStart(f"setting TELECARE_{name}: {error['msg'].removeprefix('Value error, ')}") from problem
+
+
+def _environment_file() -> Path | None:
+    """The file of settings that `telecare init` has written, where this process may read it.
+
+    Raises:
+        CannotStart: TELECARE_ENV_FILE names one that cannot be read.
+    """
+    named = os.environ.get(ENV_FILE_VARIABLE)
+    path = Path(named) if named else DEFAULT_ENV_FILE
+    if os.access(path, os.R_OK):
+        return path
+    if named:
+        raise CannotStart(f"{ENV_FILE_VARIABLE}: {path} cannot be read")
+    return None
 
 
 def _runtime(data_dir: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import signal
+import ssl
 import sys
 import urllib.error
 import urllib.request
@@ -22,6 +23,7 @@ from telecare.embedded import postgres as pg
 from telecare.embedded.broker import Broker, find_mosquitto
 from telecare.enrolment import PID_FILE, publish_accounts
 from telecare.errors import CannotStart
+from telecare.https import check_address, is_loopback
 from telecare.migrate import migrate
 from telecare.mqtt import client_for
 from telecare.processes import free_port, port_is_free, server_user, servers_folder
@@ -32,6 +34,7 @@ from telecare.supervisor import Part, Supervisor, write_json
 READY_WITHIN_S: Final = 60.0
 DEMO_PASSWORD: Final = "demo-only"  # noqa: S105  (printed on the first page; such a system never listens beyond loopback)
 SERVICES: Final = ("ingest", "ingest-readings", "alerts", "detection", "dashboard")
+_PATHS: Final = ("mqtt_password_file", "mqtt_ca_file", "https_certificate", "https_key")  # that services are told
 PRESS_AFTER_S: Final = 10  # the demo's first pendant is pressed this long after its homes are there
 
 
@@ -96,10 +99,7 @@ async def _stop_early(stop: asyncio.Event) -> AsyncIterator[None]:
 
 
 def _check(settings: Settings) -> None:
-    if settings.host not in ("127.0.0.1", "localhost", "::1"):
-        raise CannotStart(
-            f"setting TELECARE_HOST: {settings.host} is not the loopback address, and HTTPS is not set up"
-        )
+    check_address(settings, demo=settings.demo)
     if not port_is_free(settings.port):
         raise CannotStart(f"port {settings.port} is taken: stop what listens there, or choose another with --port")
 
@@ -253,8 +253,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "port": str(settings.port),
         "demo": "1" if settings.demo else "0",
     }
-    if settings.mqtt_password_file is not None:
-        known["mqtt_password_file"] = str(settings.mqtt_password_file)
+    known |= {name: str(value) for name in _PATHS if (value := getattr(settings, name)) is not None}
     return {f"TELECARE_{name.upper()}": value for name, value in known.items()}
 
 
@@ -283,7 +282,13 @@ def _write_runtime(settings: Settings, data_dir: Path) -> None:
 
 def _healthy(settings: Settings) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{settings.port}/health", timeout=2) as answer:
+        host = settings.host if is_loopback(settings.host) else "127.0.0.1"
+        scheme, context = ("http", None)
+        if settings.https_certificate is not None:
+            # Our own page on our own machine: what counts is that it answers, under whatever name it has outside.
+            scheme, context = ("https", ssl._create_unverified_context())  # noqa: S323
+        address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.port}/health"
+        with urllib.request.urlopen(address, timeout=2, context=context) as answer:  # noqa: S310
             return bool(answer.status == 200)
     except (OSError, urllib.error.URLError):
         return False
@@ -292,7 +297,8 @@ def _healthy(settings: Settings) -> bool:
 def _first_page(settings: Settings, wish: Wish) -> None:
     say("")
     say("Telecare is running.")
-    say(f"  Console        http://127.0.0.1:{settings.port}")
+    scheme = "http" if settings.https_certificate is None else "https"
+    say(f"  Console        {scheme}://{settings.host}:{settings.port}")
     if wish.demo:
         say(f"  Log in as      operator, supervisor, responder, carer, commissioner or admin; password {DEMO_PASSWORD}")
     if wish.demo and wish.homes:

@@ -29,6 +29,11 @@ pattern read telecare/v1/%u/command
 """
 
 
+def access_rules() -> str:
+    """Who may speak and hear what: Mosquitto's ACL file."""
+    return _ACL
+
+
 @dataclass(frozen=True, slots=True)
 class Broker:
     """One broker: its folder, its port, the program (None for the wheel), and the service's password."""

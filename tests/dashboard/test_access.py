@@ -142,10 +142,14 @@ async def test_the_cookie_is_closed_to_scripts_and_other_sites(served: World, cl
     assert "httponly" in cookie
     assert "samesite=lax" in cookie
     assert "secure" not in cookie  # over plain HTTP on this machine
-    behind_https = await client.post(
-        "/login", data={"username": "operator", "password": PASSWORD}, headers={"X-Forwarded-Proto": "https"}
-    )
-    assert "secure" in behind_https.headers["set-cookie"].lower()
+    said = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
+    unbelieved = await client.post("/login", data={"username": "operator", "password": PASSWORD}, headers=said)
+    assert "secure" not in unbelieved.headers["set-cookie"].lower()  # anybody can say so
+    settings = served.settings.model_copy(update={"trusted_proxies": "127.0.0.1"})
+    async with listening(settings) as base, httpx.AsyncClient(base_url=base) as behind:
+        believed = await behind.post("/login", data={"username": "operator", "password": PASSWORD}, headers=said)
+    assert "secure" in believed.headers["set-cookie"].lower()
+    assert "max-age" in believed.headers["strict-transport-security"]
 
 
 async def test_login_from_another_site_is_refused(served: World, client: httpx.AsyncClient) -> None:

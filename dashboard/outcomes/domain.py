@@ -237,9 +237,9 @@ def _day91_problems(episode: Episode, start: date | None, today: date, problems:
         found["day91_asked_on"] = f"Day 91 is {said(start + DAY)}; it cannot be known on {said(asked)}"
     elif start is not None and asked < start:
         found["day91_asked_on"] = f"{said(asked)} is before the start"
-    if episode.sequel is Sequel.DIED and episode.day91 not in (None, Day91.DIED) and start is not None:
-        if episode.ended_on is not None and episode.ended_on <= start + DAY:
-            found["day91"] = "The episode ended with the person's death before day 91"
+    died_on = episode.ended_on if episode.sequel is Sequel.DIED else None
+    if died_on and start and died_on <= start + DAY and episode.day91 not in (None, Day91.DIED):
+        found["day91"] = "The episode ended with the person's death before day 91"
     return found
 
 

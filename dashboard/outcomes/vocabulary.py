@@ -127,7 +127,7 @@ class Measure:
     whole: bool = True  # a whole number; else one decimal place
 
 
-# Barthel: Mahoney and Barthel 1965, scored 0 to 20 after Collin and others 1988. ASCOT SCT4: levels 1 (ideal state) to 4
+# Barthel: Mahoney and Barthel 1965, scored 0 to 20 after Collin and others 1988. ASCOT SCT4: levels 1 (ideal) to 4
 # (high needs), University of Kent. Both questionnaires have owners: whoever asks them needs their licence. Only results
 # are kept here, no question, no weights.
 MEASURES: Final = (

@@ -11,6 +11,7 @@ from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader,
 
 from dashboard.access import navigation
 from dashboard.static import StaticFiles
+from telecare.clock import parse_instant
 from telecare.settings import Settings
 from telecare.vocabulary import (
     CAUSE_WORDS,
@@ -222,12 +223,20 @@ def _alarm(detail: dict[str, Any]) -> str:
     return str(detail.get("reason") or kind_words(detail["kind"]) if "kind" in detail else "")
 
 
+def _visit(detail: dict[str, Any]) -> str:
+    if "arrived_at" not in detail:
+        return str(detail.get("text", ""))
+    at = parse_instant(detail["arrived_at"]).astimezone(_zone(ZONE))
+    return f"Arrived {at:%H:%M}. {detail.get('text', '')}"
+
+
 _SPECIAL: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "closed": _closed,
     "safe": _safe,
     "raised": _alarm,
     "alarm-joined": _alarm,
     "repeated": _alarm,
+    "visit": _visit,
     "taken-over": lambda detail: f"from {detail.get('from', '?')}: {detail.get('reason', '')}",
     "announced": lambda detail: ANNOUNCED_WORDS.get(detail.get("text", ""), str(detail.get("text", ""))),
     "welfare-due": lambda detail: "No welfare check for some time: is the person safe?",

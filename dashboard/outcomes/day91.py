@@ -11,7 +11,7 @@ from typing import Final
 
 from dashboard.outcomes.domain import DAY
 from dashboard.outcomes.vocabulary import Day91, Reason, Sequel
-from dashboard.reporting import wilson
+from dashboard.outcomes.wilson import wilson
 
 
 @dataclass(frozen=True, slots=True)

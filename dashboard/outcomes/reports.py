@@ -13,7 +13,7 @@ from dashboard.outcomes import definitions as words
 from dashboard.outcomes.day91 import Place, still_at_home
 from dashboard.outcomes.disclosure import HIDDEN, NOT_APPLICABLE, Count, Part, hidden_of, hidden_shares, rounded
 from dashboard.outcomes.vocabulary import REACHED_WORDS, SEQUEL_WORDS, Reached, Sequel
-from dashboard.reporting import wilson
+from dashboard.outcomes.wilson import wilson
 from telecare.vocabulary import CAUSE_WORDS, Cause
 
 WHOLE: Final = "12 months"  # the period of what is not told by month

@@ -14,6 +14,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from alerts.domain import priority_of
+from telecare.clock import parse_instant
 from telecare.db import Connection
 from telecare.errors import TelecareError
 from telecare.ids import uuid7
@@ -67,6 +68,8 @@ def problem_of(case: PastCase, now: datetime) -> str | None:
         return "it is answered before it is raised, or closed before it is answered"
     if any(not case.raised_at <= step.at <= case.closed_at for step in case.steps):
         return "a step lies outside the time from raised to closed"
+    if any(not _arrival_is_right(step, case) for step in case.steps):
+        return "an arrival is no time between raised and closed"
     if case.closed_at > now:
         return "it is closed in the future"
     if unknown := sorted({step.what for step in case.steps} - STEPS):
@@ -74,6 +77,15 @@ def problem_of(case: PastCase, now: datetime) -> str | None:
     if not case.outcomes or not case.how.strip() or not 0 < len(case.name) <= NAME_LIMIT:
         return "name, outcomes and how must be given"
     return None
+
+
+def _arrival_is_right(step: PastStep, case: PastCase) -> bool:
+    if "arrived_at" not in step.detail:
+        return True
+    try:
+        return step.what == "visit" and case.raised_at <= parse_instant(step.detail["arrived_at"]) <= case.closed_at
+    except (TypeError, ValueError):
+        return False
 
 
 ADD: Final = """

@@ -21,7 +21,7 @@ create table episodes (
     version        integer not null default 1,              -- every change names the version it saw
     source_hash    bytea,                                   -- of the file that it was imported from,
     source_line    integer,                                 -- and the line there
-    unique (source_hash, source_line),
+    unique (council_id, source_hash, source_line),
     constraint end_not_before_start check (ended_on >= started_on),
     constraint closed_needs_reason_and_sequel check (num_nonnulls(ended_on, end_reason, sequel) in (0, 3)),
     constraint day91_has_date_and_name check (num_nonnulls(day91, day91_asked_on, day91_asked_by) in (0, 3)),

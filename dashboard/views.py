@@ -1,7 +1,7 @@
 """Pages: the templates, and the words in which records are shown."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -95,7 +95,7 @@ class Pages:
         self._environment.filters.update(
             instant=instant, clock=clock_time, ago=ago, span=span, kind=kind_words, cause=cause_words,
             outcome=outcome_words, confirmed=confirmed_words, level=level_words, log_text=log_text, number=number,
-            age=age_in_years,
+            age=age_in_years, month=month_words,
         )  # fmt: skip
         self._environment.globals.update(
             asset=static.url, LOG_WORDS=LOG_WORDS, STATE_WORDS=STATE_WORDS, MESSAGE_WORDS=MESSAGE_WORDS,
@@ -157,6 +157,11 @@ def span(length: float | timedelta) -> str:
         if seconds >= 2 * size or (seconds >= size and name != "days"):
             return f"{seconds // size} {name}"
     return f"{max(seconds, 0)} s"
+
+
+def month_words(month: str) -> str:
+    """2026-03 in words."""
+    return f"{date.fromisoformat(month + '-01'):%B %Y}"
 
 
 def kind_words(kind: str) -> str:

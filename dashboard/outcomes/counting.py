@@ -43,7 +43,8 @@ _ALERTS: Final = """
 """
 MONTHLY: Final = f"""{_ALERTS}
     select w.month, count(*) as alerts, count(w.first_claimed_at) as answered,
-           count(*) filter (where w.answer_s <= 60) as within_60, count(*) filter (where w.answer_s <= 180) as within_180,
+           count(*) filter (where w.answer_s <= 60) as within_60,
+           count(*) filter (where w.answer_s <= 180) as within_180,
            percentile_cont(0.5) within group (order by w.answer_s) as median_s,
            count(*) filter (where exists (select 1 from alert_log l where l.alert_id = w.id
                                            and l.what in ('dispatched', 'visit'))) as visits

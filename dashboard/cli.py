@@ -8,12 +8,14 @@ from typing import Annotated
 
 import typer
 
+from dashboard.outcomes import cli as outcomes
 from telecare.errors import CannotStart
 from telecare.settings import Settings, load_settings
 
 
 def register(app: typer.Typer) -> None:
     """Add this service's commands."""
+    outcomes.register(app)
 
     @app.command("dashboard")
     def dashboard(

@@ -24,6 +24,7 @@ class Count:
     name: str
     own: int = 0
     parts: tuple["Count", ...] = ()
+    keep: bool = False  # if another may be hidden in its place, rather that one
 
     @property
     def size(self) -> int:
@@ -40,25 +41,45 @@ def hidden_of(total: Count) -> frozenset[str]:
     """The names of the counts that are not shown. Names are unique within a total."""
     hidden = {count.name for count in total.walk() if 1 <= count.size <= SMALL}
     while True:
-        more = next((name for count in total.walk() if (name := _also(count, hidden))), None)
+        more = next((name for count in total.walk() if (name := _also(count, hidden, total))), None)
         if more is None:
             return frozenset(hidden)
         hidden.add(more)
 
 
-def _also(total: Count, hidden: set[str]) -> str | None:
-    """One more count of this sum that must be hidden, or None where those that are suffice."""
-    inside = [part for part in total.parts if part.name in hidden]
-    is_hidden = total.name in hidden
-    if not total.parts or not (inside or is_hidden):
+def _also(count: Count, hidden: set[str], top: Count) -> str | None:
+    """One more count that must be hidden because of this sum, or None where those that are suffice."""
+    if not count.parts:
         return None
-    needed = 1 if is_hidden else 2  # a sum with a single unknown is solved
-    if len(inside) >= needed and sum(part.size for part in inside) >= ENOUGH:
+    unknown, shown = _unknowns(count, hidden)
+    if count.name in hidden:
+        if unknown or not shown:
+            return None
+        return min(shown, key=_rank).name  # else it would be the sum of what is shown
+    if not unknown or (len(unknown) >= 2 and sum(part.size for part in unknown) >= ENOUGH):
         return None
-    shown = sorted((part for part in total.parts if part.name not in hidden and part.size), key=lambda part: part.size)
-    if shown:
-        return shown[0].name
-    return None if is_hidden else total.name
+    candidates = [part for part in shown if not part.keep] or [count] * (count is not top and not count.keep) or shown
+    return min(candidates, key=_rank).name if candidates else count.name
+
+
+def _unknowns(count: Count, hidden: set[str]) -> tuple[list[Count], list[Count]]:
+    """What a sum leaves unknown, and what it shows; a hidden sum inside it is taken apart."""
+    unknown, shown = list[Count](), list[Count]()
+    for part in count.parts:
+        if part.name not in hidden:
+            shown += [part] * (part.size > 0)
+        elif part.parts:
+            inside = _unknowns(part, hidden)
+            unknown += inside[0]
+            shown += inside[1]
+        else:
+            unknown.append(part)
+    return unknown, shown
+
+
+def _rank(count: Count) -> tuple[bool, int]:
+    """Which is hidden first: what need not be kept, the smallest."""
+    return count.keep, count.size
 
 
 def rounded(count: int) -> int:

@@ -204,10 +204,11 @@ def _visits(one: Counted) -> list[Figure]:
     recorded = Count(
         words.ARRIVAL_RECORDED,
         parts=(
-            Count(words.ON_SITE_45, counted.within_45),
+            Count(words.ON_SITE_45, counted.within_45, keep=True),
             Count(words.ON_SITE_60, counted.within_60),
             Count(words.ON_SITE_LATER, counted.later),
         ),
+        keep=True,
     )
     total = Count(words.VISITS, parts=(recorded, Count(words.ARRIVAL_NOT_RECORDED, counted.not_recorded)))
     figures, hidden = _tree(one, total)
@@ -232,9 +233,11 @@ def _day_91(one: Counted) -> list[Figure]:
         return tuple(Count(place.value, one.places[place]) for place in places)
 
     not_home = Count(words.NOT_HOME, parts=leaves(Place.HOSPITAL, Place.CARE_HOME, Place.DIED))
-    known = Count(words.KNOWN, parts=(*leaves(Place.HOME), not_home))
+    # The published rule stands on these two: rather than they, something else is hidden.
+    at_home = Count(Place.HOME.value, one.places[Place.HOME], keep=True)
+    known = Count(words.KNOWN, parts=(at_home, not_home))
     unknown = Count(words.UNKNOWN, parts=leaves(Place.NOT_REACHED, Place.NOT_ASKED))
-    due = Count(words.DUE, parts=(known, unknown))
+    due = Count(words.DUE, parts=(known, unknown), keep=True)
     apart = leaves(Place.NOT_DUE, Place.OTHER_REASON, Place.UNDER_65, Place.AGE_UNKNOWN)
     figures, hidden = _tree(one, Count(words.STARTED, parts=(due, *apart)))
     found = still_at_home(one.places)
@@ -264,9 +267,9 @@ def _sequels(one: Counted) -> list[Figure]:
     def leaves(*sequels: Sequel) -> tuple[Count, ...]:
         return tuple(Count(SEQUEL_WORDS[sequel], one.sequels.get(sequel.value, 0)) for sequel in sequels)
 
-    lower = Count(words.LOWER_LEVEL, parts=leaves(*_LOWER_LEVEL))
+    lower = Count(words.LOWER_LEVEL, parts=leaves(*_LOWER_LEVEL), keep=True)
     longer = Count(words.LONG_TERM, parts=leaves(*_LONG_TERM))
-    counted = Count(words.IN_THE_MEASURE, parts=(lower, longer))
+    counted = Count(words.IN_THE_MEASURE, parts=(lower, longer), keep=True)
     left_out = Count(words.LEFT_OUT, parts=leaves(*(one for one in Sequel if one not in (*_LOWER_LEVEL, *_LONG_TERM))))
     figures, hidden = _tree(one, Count(words.ENDED, parts=(counted, left_out)))
     share = Part(counted.size, lower.size)

@@ -63,6 +63,7 @@ REPORTS: Final[dict[str, tuple[str, tuple[str, ...], str]]] = {
             "that nobody claimed counts as not answered in time.",
             "Asked for: 97.5% within 60 s, and 99% within 180 s with each slower one investigated.",
             "Visits are alerts to which somebody was sent.",
+            "A hidden share of a month mostly means that 1 to 7 of its alerts were not answered in that time.",
         ),
         _RESPONSE,
     ),

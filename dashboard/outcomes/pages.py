@@ -90,7 +90,7 @@ def finding(report: Report) -> str:
     if not said:
         return report.title
     joined = ", ".join(said[:-1]) + (" and " if len(said) > 1 else "") + said[-1]
-    return f"{report.title}: {joined}"
+    return f"{_TOPICS.get(report.name, report.title)}: {joined}"
 
 
 def _at_home(report: Report, council: str) -> str | None:
@@ -113,17 +113,12 @@ def _median(report: Report, council: str) -> str | None:
     return None if value is None else f"half within {value:.0f} s"
 
 
+_TOPICS: Final = {"visits": "On site within 45 min", "sequels": "No or lower-level support after reablement"}
 _FINDINGS: Final[dict[str, Any]] = {
     "day-91": _at_home,
     "answering": _median,
-    "visits": lambda report, council: (
-        f"{words} within 45 min" if (words := _share_of(definitions.SHARE_45)(report, council)) else None
-    ),
-    "sequels": lambda report, council: (
-        f"no or lower-level support for {words}"
-        if (words := _share_of(definitions.SHARE_2A)(report, council))
-        else None
-    ),
+    "visits": _share_of(definitions.SHARE_45),
+    "sequels": _share_of(definitions.SHARE_2A),
     "goals": _share_of(definitions.SHARE_GOALS),
 }
 
@@ -141,7 +136,7 @@ def _chart(report: Report) -> dict[str, Any] | None:
     words = "Line chart: median seconds to answer by month. The values are in the table below."
     return {
         "key": key(lines),
-        "wide": line_chart(lines, labels, "seconds", words, width=860, height=240),
+        "wide": line_chart(lines, labels, "seconds", words, width=1100, height=240),
         "narrow": line_chart(lines, labels, "seconds", words, width=300, height=210),
     }
 

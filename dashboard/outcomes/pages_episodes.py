@@ -25,7 +25,7 @@ from telecare.register import councils as register
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
-LIST_LIMIT: Final = 200
+LIST_LIMIT: Final = 50
 PEOPLE_LIMIT: Final = 20
 WORDS_LIMIT: Final = 100  # characters of a search
 NAME: Final = "episode"  # of the form

@@ -54,9 +54,12 @@ class GuardedRoute(APIRoute):
             if method == "POST":
                 limit = parts_of(request).settings.import_bytes if access.upload else BODY_LIMIT
                 request = await _with_whole_body(request, limit)
-                if visitor is not None and visitor.csrf is not None:
+            try:
+                if method == "POST" and visitor is not None and visitor.csrf is not None:
                     await _check_form_token(request, visitor.csrf)
-            return await handler(request)
+                return await handler(request)
+            finally:
+                await request.close()  # a file that was sent
 
         return guarded
 

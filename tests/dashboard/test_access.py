@@ -51,6 +51,9 @@ def filled(path: str, world: World, alert: int) -> str:
         "{alert_id}": str(alert),
         "{home_id}": str(world.homes["hub-1"]),
         "{person_id}": str(world.people["hub-1"]),
+        "{import_id}": str(world.people["hub-1"]),
+        "{episode_id}": str(world.people["hub-1"]),
+        "{report}": "answering",
         "{name}": "telecare.css",
         "{step}": "claim",
     }

@@ -13,6 +13,8 @@ from alerts import asks, store
 from alerts.domain import closing_problems, first_due
 from alerts.errors import Conflict, Incomplete
 from alerts.settings import command_validity, ladder
+from alerts.visits import arrival_at
+from telecare.clock import format_instant
 from telecare.db import Connection
 from telecare.errors import NotFound
 from telecare.settings import Settings
@@ -100,8 +102,10 @@ async def release(conn: Connection, settings: Settings, alert_id: int, by: str, 
 async def write_log(conn: Connection, alert_id: int, by: str, what: str, detail: dict[str, Any], now: datetime) -> None:
     """Write a step down: a note (anyone), or a try to reach someone, an assessment, a visit, a 999 call (the owner).
 
+    A visit may say when somebody arrived (`arrived_at`: a time of day, or RFC 3339).
+
     Raises:
-        Incomplete: not a word that is logged by hand, or no text.
+        Incomplete: not a word that is logged by hand, no text, or an arrival that cannot be.
     """
     text = detail.get("text")
     if what not in LOGGED_BY_HAND:
@@ -115,7 +119,20 @@ async def write_log(conn: Connection, alert_id: int, by: str, what: str, detail:
         owner, state, _, _ = found
         if state == "closed" or (what not in _ANYONE_MAY and owner != by):
             raise await _refuse(conn, alert_id, by)
-        await _record(conn, alert_id, now, by, what, {"text": text.strip()})
+        written = {"text": text.strip()}
+        if arrived := str(detail.get("arrived_at") or ""):
+            written["arrived_at"] = await _arrival(conn, alert_id, what, arrived, now)
+        await _record(conn, alert_id, now, by, what, written)
+
+
+async def _arrival(conn: Connection, alert_id: int, what: str, text: str, now: datetime) -> str:
+    if what != "visit":
+        raise Incomplete(["detail.arrived_at: only a visit has an arrival"])
+    raised_at, zone = await store.raised_where(conn, alert_id)
+    try:
+        return format_instant(arrival_at(text, raised_at, now, zone))
+    except ValueError as problem:
+        raise Incomplete([f"detail.arrived_at: {problem}"]) from problem
 
 
 async def ask_contact(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from psycopg.types.json import Jsonb
 
@@ -284,6 +285,18 @@ async def owner_and_state(conn: Connection, alert_id: int) -> tuple[str | None, 
     )
     row = await cursor.fetchone()
     return (row[0], row[1], row[2], Priority(row[3])) if row else None
+
+
+async def raised_where(conn: Connection, alert_id: int) -> tuple[datetime, ZoneInfo]:
+    """When an alert was raised, and the time zone of its council."""
+    cursor = await conn.execute(
+        """select a.raised_at, c.timezone from alerts a join homes h on h.id = a.home_id
+             join councils c on c.id = h.council_id where a.id = %s""",
+        (alert_id,),
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return row[0], ZoneInfo(row[1])
 
 
 # ---------------------------------------------------------------- the log and the feed

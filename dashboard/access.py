@@ -16,6 +16,7 @@ class Access:
     roles: frozenset[Role] = frozenset()
     public: bool = False  # no login needed, from anywhere
     local: bool = False  # no login needed from this machine
+    upload: bool = False  # takes a file, and so a larger body
 
 
 PUBLIC: Final = Access(public=True)
@@ -25,7 +26,10 @@ RECORDS: Final = Access(frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN}))
 ALERTS: Final = Access(frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN, Role.RESPONDER}))
 RESPONDER: Final = Access(frozenset({Role.RESPONDER}))
 CARER: Final = Access(frozenset({Role.CARER}))
-COMMISSIONER: Final = Access(frozenset({Role.COMMISSIONER}))
+# Each of these sees one council's where the member belongs to a council.
+REPORTS: Final = Access(frozenset({Role.COMMISSIONER, Role.SUPERVISOR, Role.ADMIN}))
+OUTCOMES: Final = Access(frozenset({Role.COMMISSIONER, Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN}))
+UPLOAD: Final = Access(OUTCOMES.roles, upload=True)
 ADMIN: Final = Access(frozenset({Role.ADMIN}))
 MONITORING: Final = Access(frozenset({Role.ADMIN}), local=True)
 
@@ -66,8 +70,26 @@ ACCESS: Final[dict[str, Access]] = {
     "GET /carer": CARER,
     "POST /carer/asks/{ask_id}": CARER,
     "POST /carer/contacts/{contact_id}/test": CARER,
-    "GET /commissioning": COMMISSIONER,
     "GET /admin": ADMIN,
+    # outcomes
+    "GET /commissioning": REPORTS,
+    "GET /commissioning/progress": REPORTS,
+    "GET /episodes": OUTCOMES,
+    "GET /episodes/export.csv": OUTCOMES,
+    "GET /episodes/new": OUTCOMES,
+    "POST /episodes/new": OUTCOMES,
+    "GET /episodes/import": OUTCOMES,
+    "POST /episodes/import": UPLOAD,
+    "GET /episodes/import/example.csv": OUTCOMES,
+    "GET /episodes/import/{import_id}": OUTCOMES,
+    "POST /episodes/import/{import_id}": OUTCOMES,
+    "GET /episodes/import/{import_id}/wrong.csv": OUTCOMES,
+    "GET /episodes/people/{person_id}": OUTCOMES,
+    "POST /episodes/people/{person_id}/reference": OUTCOMES,
+    "GET /episodes/{episode_id}": OUTCOMES,
+    "POST /episodes/{episode_id}": OUTCOMES,
+    "GET /api/reports": REPORTS,
+    "GET /api/reports/{report}": REPORTS,
     # the API
     "GET /api/alerts": ALERTS,
     "GET /api/alerts/stream": ALERTS,
@@ -102,6 +124,7 @@ NAVIGATION: Final = (
     ("/responder", "Visits"),
     ("/carer", "Your page"),
     ("/commissioning", "Commissioning"),
+    ("/episodes", "Episodes"),
     ("/admin", "Administration"),
 )
 

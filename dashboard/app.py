@@ -25,6 +25,9 @@ from dashboard import (
 )
 from dashboard.headers import SecurityHeaders
 from dashboard.login_limit import LoginLimit
+from dashboard.outcomes import api as reports_api
+from dashboard.outcomes import pages as outcomes
+from dashboard.outcomes import pages_episodes, pages_import
 from dashboard.parts import Parts
 from dashboard.static import NotFetched, StaticFiles
 from dashboard.stream import Feed
@@ -51,6 +54,9 @@ def create_app(settings: Settings) -> FastAPI:
     )
     pages = (pages_console, pages_records, pages_plans, pages_contacts, pages_carers, pages_timeline, pages_roles)
     for module in (assets, auth, health, api, *pages):
+        app.router.routes.extend(module.router.routes)
+    # The import's pages before those of an episode, whose address takes any word.
+    for module in (reports_api, outcomes, pages_import, pages_episodes):
         app.router.routes.extend(module.router.routes)
     app.add_middleware(SecurityHeaders)
     problems.install(app)

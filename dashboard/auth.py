@@ -52,10 +52,14 @@ class GuardedRoute(APIRoute):
             visitor = await _admit(request, access)
             request.state.visitor = visitor
             if method == "POST":
-                request = await _with_whole_body(request)
-                if visitor is not None and visitor.csrf is not None:
+                limit = parts_of(request).settings.import_bytes if access.upload else BODY_LIMIT
+                request = await _with_whole_body(request, limit)
+            try:
+                if method == "POST" and visitor is not None and visitor.csrf is not None:
                     await _check_form_token(request, visitor.csrf)
-            return await handler(request)
+                return await handler(request)
+            finally:
+                await request.close()  # a file that was sent
 
         return guarded
 
@@ -103,13 +107,13 @@ def _is_local(request: Request) -> bool:
         return False
 
 
-async def _with_whole_body(request: Request) -> Request:
+async def _with_whole_body(request: Request, limit: int) -> Request:
     """The request with its body read, up to the limit. No body at all is an empty object where JSON is expected."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > BODY_LIMIT:
-            raise TooLarge(f"at most {BODY_LIMIT // 1024} KiB are taken")
+        if len(body) > limit:
+            raise TooLarge(f"at most {limit // 1024} KiB are taken")
     scope = dict(request.scope)
     if request.url.path.startswith("/api/"):
         body = body or bytearray(b"{}")

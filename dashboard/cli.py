@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from dashboard.outcomes import cli as outcomes
 from telecare.errors import CannotStart
 from telecare.https import check_address
 from telecare.settings import Settings, load_settings
@@ -14,6 +15,7 @@ from telecare.settings import Settings, load_settings
 
 def register(app: typer.Typer) -> None:
     """Add this service's commands."""
+    outcomes.register(app)
 
     @app.command("dashboard")
     def dashboard(

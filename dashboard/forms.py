@@ -28,7 +28,8 @@ def _text(form: FormData, name: str) -> str:
 
 
 def _note(entered: Entered) -> steps.Step:
-    return steps.Log(what=entered["what"], detail=steps.LogDetail(text=entered["text"]))
+    detail = steps.LogDetail(text=entered["text"], arrived_at=entered["arrived_at"])
+    return steps.Log(what=entered["what"], detail=detail)
 
 
 def _contact(entered: Entered) -> steps.Step:
@@ -46,7 +47,7 @@ def _model(model: type[steps.Step]) -> Callable[[Entered], steps.Step]:
 FORMS: Final[dict[str, tuple[tuple[str, ...], Callable[[Entered], steps.Step]]]] = {
     "claim": ((), _model(steps.Claim)),
     "take-over": (("reason",), _model(steps.TakeOver)),
-    "note": (("what", "text"), _note),
+    "note": (("what", "text", "arrived_at"), _note),
     "contact": (("what", "contact", "text"), _contact),
     "notify": (("contact",), _model(steps.Notify)),
     "call": (("line", "contact"), _model(steps.StartCall)),

@@ -43,7 +43,7 @@ class ListedAlert(_Answer):
     step: int = Field(description="how far the unclaimed ladder has gone")
     reason: str
     version: int
-    hub: str
+    hub: str | None = Field(description="the hub to speak through; null for a case from before")
     person_name: str | None
     address: str
     postcode: str
@@ -72,7 +72,7 @@ class Alarm(_Answer):
     """A signal from a device."""
 
     id: UUID
-    hub: str
+    hub: str | None = Field(description="null for a case from before")
     kind: str
     device: str
     location: str | None

@@ -1,6 +1,5 @@
-"""One page each for responders, commissioners and administrators."""
+"""One page each for responders and administrators."""
 
-from datetime import timedelta
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -9,11 +8,9 @@ from dashboard import store
 from dashboard.auth import GuardedRoute
 from dashboard.health import SERVICES, problems, process_states
 from dashboard.parts import database, parts_of
-from dashboard.reporting import disclosed, share
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
-REPORT_DAYS: Final = 30
 UNREADABLE_SHOWN: Final = 50
 
 
@@ -23,35 +20,6 @@ async def responder(request: Request) -> Response:
     async with database(request) as (conn, now):
         visits = await store.visits(conn)
     return parts_of(request).pages.render(request, "responder.html", context={"visits": visits, "now": now})
-
-
-@router.get("/commissioning")
-async def commissioning(request: Request) -> Response:
-    """How many alerts there were, why, and how soon they were answered."""
-    async with database(request) as (conn, now):
-        since = now - timedelta(days=REPORT_DAYS)
-        levels = await store.answer_times(conn, since)
-        causes = await store.causes(conn, since)
-    people = [row for row in levels if row["priority"] < 4]
-    total = {name: sum(row[name] for row in people) for name in ("alerts", "within_60", "within_180")}
-    context = {
-        "days": REPORT_DAYS,
-        "since": since,
-        "levels": [_level(row) for row in levels],
-        "total": _level(total),
-        "causes": [{"cause": row["cause"], "alerts": disclosed(row["alerts"])} for row in causes],
-        "now": now,
-    }
-    return parts_of(request).pages.render(request, "commissioning.html", context=context)
-
-
-def _level(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "priority": row.get("priority"),
-        "alerts": disclosed(row["alerts"]),
-        "within_60": share(row["within_60"], row["alerts"]),
-        "within_180": share(row["within_180"], row["alerts"]),
-    }
 
 
 @router.get("/admin")

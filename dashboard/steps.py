@@ -52,6 +52,9 @@ class LogDetail(BaseModel):
     """What is written down."""
 
     text: Text
+    arrived_at: Text = Field(
+        default="", description="a visit's: a time of day by the council's clock (14:35), or RFC 3339"
+    )
 
 
 class Log(Step):
@@ -61,7 +64,7 @@ class Log(Step):
     detail: LogDetail
 
     async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
-        await actions.write_log(conn, alert_id, by, self.what, {"text": self.detail.text}, now)
+        await actions.write_log(conn, alert_id, by, self.what, self.detail.model_dump(), now)
         return True
 
 

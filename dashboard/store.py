@@ -43,13 +43,13 @@ async def begin_session(
 async def session(conn: Connection, key_hash: bytes, now: datetime) -> tuple[Member, str] | None:
     """Whose running session this is, with its form token; None where there is none."""
     cursor = await conn.execute(
-        """select s.id, s.username, s.display_name, s.role, e.csrf_token
+        """select s.id, s.username, s.display_name, s.role, s.council_id, e.csrf_token
              from sessions e join staff s on s.id = e.staff_id
             where e.key_hash = %s and e.ends_at > %s and s.active""",
         (key_hash, now),
     )
     row = await cursor.fetchone()
-    return None if row is None else (Member(row[0], row[1], row[2], Role(row[3])), row[4])
+    return None if row is None else (Member(row[0], row[1], row[2], Role(row[3]), row[4]), row[5])
 
 
 async def end_session(conn: Connection, key_hash: bytes) -> None:
@@ -69,10 +69,10 @@ async def note_access(conn: Connection, now: datetime, username: str, what: str,
 
 
 async def count_homes(conn: Connection) -> Record:
-    """How many homes and hubs there are, and how many hubs are online."""
+    """How many homes have a hub, how many hubs there are, and how many of them are online."""
     return await _record(
         conn,
-        """select (select count(*) from homes) as homes, count(*) as hubs,
+        """select count(distinct home_id) as homes, count(*) as hubs,
                   count(*) filter (where online) as hubs_online from hubs_heard""",
     )
 
@@ -90,12 +90,15 @@ FIND_HOMES: Final = """
         or exists (select 1 from people p where p.home_id = h.id
                     and (p.name ilike %(pattern)s or p.known_as ilike %(pattern)s))
         or exists (select 1 from hubs u where u.home_id = h.id and u.name ilike %(pattern)s)
-     order by h.address, h.id limit %(limit)s
+     order by exists (select 1 from hubs u where u.home_id = h.id) desc, h.address, h.id limit %(limit)s
 """
 
 
 async def find_homes(conn: Connection, words: str, limit: int) -> list[Record]:
-    """Homes whose address, postcode, telephone, people or hubs contain these words; all where there are none."""
+    """Homes whose address, postcode, telephone, people or hubs contain these words; all where there are none.
+
+    Those that have a hub come first.
+    """
     escaped = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     values = {"words": words, "pattern": f"%{escaped}%", "no_spaces": f"%{escaped.replace(' ', '')}%"}
     return await _records(conn, FIND_HOMES, values | {"limit": limit})
@@ -157,7 +160,7 @@ async def readings_between(conn: Connection, home_id: UUID, start: datetime, end
     )
 
 
-# ---------------------------------------------------------------- visits, reports, administration
+# ---------------------------------------------------------------- visits, administration
 
 
 async def visits(conn: Connection) -> list[Record]:
@@ -174,30 +177,6 @@ async def visits(conn: Connection) -> list[Record]:
              left join people p on p.id = a.person_id
             where a.state <> 'closed'
             group by a.id, p.id, h.id order by a.priority, a.raised_at limit 200""",
-    )
-
-
-async def answer_times(conn: Connection, since: datetime) -> list[Record]:
-    """For each level, tests left out: how many alerts, and how many were answered within 60 and 180 s."""
-    return await _records(
-        conn,
-        """select priority, count(*) as alerts,
-                  count(*) filter (where first_claimed_at - raised_at <= interval '60 s') as within_60,
-                  count(*) filter (where first_claimed_at - raised_at <= interval '180 s') as within_180
-             from alerts where raised_at >= %(since)s and case_key not like 'test:%%'
-            group by priority order by priority""",
-        {"since": since},
-    )
-
-
-async def causes(conn: Connection, since: datetime) -> list[Record]:
-    """How many alerts of people were closed with each cause, technical ones and tests left out."""
-    return await _records(
-        conn,
-        """select cause, count(*) as alerts from alerts
-            where raised_at >= %(since)s and state = 'closed' and priority < 4 and case_key not like 'test:%%'
-            group by cause order by count(*) desc, cause""",
-        {"since": since},
     )
 
 

@@ -1,7 +1,7 @@
 """Pages: the templates, and the words in which records are shown."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,6 +12,7 @@ from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader,
 from alerts.calls import BY_HAND, RESULT_WORDS, Result
 from dashboard.access import navigation
 from dashboard.static import StaticFiles
+from telecare.clock import parse_instant
 from telecare.settings import Settings
 from telecare.vocabulary import (
     CAUSE_WORDS,
@@ -95,7 +96,7 @@ class Pages:
         self._environment.filters.update(
             instant=instant, clock=clock_time, short=short_time, ago=ago, span=span, kind=kind_words, cause=cause_words,
             outcome=outcome_words, confirmed=confirmed_words, level=level_words, log_text=log_text, number=number,
-            age=age_in_years,
+            age=age_in_years, month=month_words,
         )  # fmt: skip
         self._environment.globals.update(
             asset=static.url, LOG_WORDS=LOG_WORDS, STATE_WORDS=STATE_WORDS, MESSAGE_WORDS=MESSAGE_WORDS,
@@ -165,6 +166,11 @@ def span(length: float | timedelta) -> str:
         if seconds >= 2 * size or (seconds >= size and name != "days"):
             return f"{seconds // size} {name}"
     return f"{max(seconds, 0)} s"
+
+
+def month_words(month: str) -> str:
+    """2026-03 in words."""
+    return f"{date.fromisoformat(month + '-01'):%B %Y}"
 
 
 def kind_words(kind: str) -> str:
@@ -238,12 +244,20 @@ def _alarm(detail: dict[str, Any]) -> str:
     return str(detail.get("reason") or kind_words(detail["kind"]) if "kind" in detail else "")
 
 
+def _visit(detail: dict[str, Any]) -> str:
+    if "arrived_at" not in detail:
+        return str(detail.get("text", ""))
+    at = parse_instant(detail["arrived_at"]).astimezone(_zone(ZONE))
+    return f"Arrived {at:%H:%M}. {detail.get('text', '')}"
+
+
 _SPECIAL: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "closed": _closed,
     "safe": _safe,
     "raised": _alarm,
     "alarm-joined": _alarm,
     "repeated": _alarm,
+    "visit": _visit,
     "taken-over": lambda detail: f"from {detail.get('from', '?')}: {detail.get('reason', '')}",
     "announced": lambda detail: ANNOUNCED_WORDS.get(detail.get("text", ""), str(detail.get("text", ""))),
     "welfare-due": lambda detail: "No welfare check for some time: is the person safe?",

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import random
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -24,6 +25,7 @@ HEARD_WITHIN_S: Final = 5.0
 def register(app: typer.Typer) -> None:
     """Add this service's commands."""
     app.command("simulate")(_simulate)
+    app.command("simulate-year")(_simulate_year)
     app.command("press")(_press)
     app.command("replay")(_replay)
 
@@ -54,6 +56,21 @@ def _simulate(
     settings = load_settings(data_dir)
     wish = Wish(homes, seed, days, speed, press_after, readings_per_s)
     run_until_stopped(lambda stop: simulate(settings, wish, SystemClock(), stop))
+
+
+def _simulate_year(
+    seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same people and cases")] = 1,
+    people: Annotated[int, typer.Option(min=1, max=20_000, help="how many people, in two councils")] = 240,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="the day after the last; today")] = None,
+) -> None:
+    """Print a simulated year that is over, one JSON record a line, for `telecare import-history`."""
+    from firmware_sim.history import year
+    from telecare.clock import SystemClock
+    from telecare.past import encode
+
+    for record in year(seed, people, (until or SystemClock().now()).date()):
+        sys.stdout.buffer.write(encode(record))
+    sys.stdout.buffer.flush()
 
 
 def _press(

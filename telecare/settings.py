@@ -88,6 +88,11 @@ class Settings(BaseSettings):
     detection_lag_s: Seconds = Field(30, description="with unread readings older than this, detection judges nobody")
     settled_outbox: int = Field(10, ge=0, description="a hub with more unsent messages than this is not judged")
 
+    import_bytes: int = Field(8_000_000, ge=65_536, description="a file of episodes has at most so many bytes")
+    import_lines: int = Field(20_000, ge=1, le=100_000, description="a file of episodes has at most so many lines")
+    import_kept_h: float = Field(48, gt=0, le=720, description="hours for which an uploaded file's lines are kept")
+    demo_people: int = Field(240, ge=0, le=2000, description="people in the demo's past year; 0: no past year")
+
     session_hours: float = Field(12, gt=0, le=168, description="a login lasts this long")
     login_attempts: int = Field(10, ge=1, description="failed logins per name or address in 5 minutes before waiting")
     beat_s: Seconds = Field(5, description="the event stream says that it lives this often")

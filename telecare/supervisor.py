@@ -41,6 +41,7 @@ class Part:
         signal.SIGKILL
     )  # what it gets when we die; servers get the one that saves their files
     started: Callable[[int], None] | None = None  # told the process id at each start
+    once: bool = False  # it has something to do, and is not started again when that is done
 
 
 @dataclass(slots=True)
@@ -119,8 +120,8 @@ class Supervisor:
             assert running.process is not None
             begun = asyncio.get_running_loop().time()
             code = await running.process.wait()
-            if running.stopping:
-                running.state = "stopped"
+            if running.stopping or (running.part.once and code == 0):
+                running.state = "stopped" if running.stopping else "finished"
                 self._write_status()
                 return
             if asyncio.get_running_loop().time() - begun >= WELL_AFTER_S:

@@ -78,7 +78,7 @@ async def up(wish: Wish) -> None:
                 raise
         finally:
             say("stopping ...")
-            await supervisor.stop(["simulate", "dashboard"])
+            await supervisor.stop(["demo-year", "simulate", "dashboard"])
             await supervisor.stop(["ingest", "ingest-readings", "alerts", "detection"])
             await supervisor.stop_rest()
             (data_dir / RUNTIME_FILE).unlink(missing_ok=True)
@@ -137,6 +137,8 @@ async def _start(supervisor: Supervisor, wish: Wish, data_dir: Path) -> Settings
     if wish.demo and wish.homes:
         await supervisor.start(_simulation(settings, wish))
     await supervisor.wait_ready("dashboard", lambda: asyncio.to_thread(_healthy, settings), READY_WITHIN_S)
+    if wish.demo and wish.homes and settings.demo_people:
+        await supervisor.start(_demo_year(settings))
     return settings
 
 
@@ -270,6 +272,13 @@ def _simulation(settings: Settings, wish: Wish) -> Part:
     if wish.press:
         command += ["--press-after", str(PRESS_AFTER_S)]
     return Part("simulate", command, _environment(settings))
+
+
+def _demo_year(settings: Settings) -> Part:
+    """A year that is over, for the commissioning page; loaded once, beside everything else."""
+    command = [sys.executable, "-m", "telecare", "import-history", "--simulate", "1"]
+    command += ["--people", str(settings.demo_people)]
+    return Part("demo-year", command, _environment(settings), once=True)
 
 
 def _write_runtime(settings: Settings, data_dir: Path) -> None:

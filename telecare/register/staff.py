@@ -35,22 +35,32 @@ class Member:
     username: str
     display_name: str
     role: Role
+    council_id: UUID | None = None  # whose figures a commissioner sees; None: every council's
 
 
 async def add_member(
-    conn: Connection, username: str, display_name: str, role: Role, password: str, *, demo: bool = False
+    conn: Connection,
+    username: str,
+    display_name: str,
+    role: Role,
+    password: str,
+    *,
+    demo: bool = False,
+    council_id: UUID | None = None,
 ) -> Member:
-    """Add a member of staff.
+    """Add a member of staff. A commissioner may belong to a council.
 
     Raises:
-        Refused: the name is taken.
+        Refused: the name is taken, or somebody else than a commissioner is to belong to a council.
     """
-    member = Member(uuid7(), username, display_name, role)
+    if council_id is not None and role is not Role.COMMISSIONER:
+        raise Refused("only commissioners belong to a council")
+    member = Member(uuid7(), username, display_name, role, council_id)
     hashed = await asyncio.to_thread(_HASHER.hash, password)
     cursor = await conn.execute(
-        """insert into staff (id, username, display_name, role, password_hash, demo) values (%s, %s, %s, %s, %s, %s)
-           on conflict (username) do nothing""",
-        (member.id, username, display_name, role.value, hashed, demo),
+        """insert into staff (id, username, display_name, role, password_hash, demo, council_id)
+           values (%s, %s, %s, %s, %s, %s, %s) on conflict (username) do nothing""",
+        (member.id, username, display_name, role.value, hashed, demo, council_id),
     )
     if cursor.rowcount == 0:
         raise Refused(f"the user name {username} is taken")
@@ -61,7 +71,8 @@ async def log_in(conn: Connection, username: str, password: str) -> Member | Non
     """The member with this name and password, or None. Takes as long for a name that nobody has."""
     row = await (
         await conn.execute(
-            "select id, username, display_name, role, password_hash from staff where username = %s and active",
+            """select id, username, display_name, role, password_hash, council_id from staff
+                where username = %s and active""",
             (username,),
         )
     ).fetchone()
@@ -70,7 +81,7 @@ async def log_in(conn: Connection, username: str, password: str) -> Member | Non
         or row is None
     ):
         return None
-    return Member(row[0], row[1], row[2], Role(row[3]))
+    return Member(row[0], row[1], row[2], Role(row[3]), row[5])
 
 
 async def member(conn: Connection, username: str) -> Member:
@@ -80,12 +91,12 @@ async def member(conn: Connection, username: str) -> Member:
         NotFound: there is none who is active.
     """
     cursor = await conn.execute(
-        "select id, username, display_name, role from staff where username = %s and active", (username,)
+        "select id, username, display_name, role, council_id from staff where username = %s and active", (username,)
     )
     row = await cursor.fetchone()
     if row is None:
         raise NotFound(f"no user {username!r}")
-    return Member(row[0], row[1], row[2], Role(row[3]))
+    return Member(row[0], row[1], row[2], Role(row[3]), row[4])
 
 
 async def new_token(conn: Connection, username: str, now: datetime) -> str:
@@ -106,12 +117,13 @@ async def new_token(conn: Connection, username: str, now: datetime) -> str:
 async def member_with_token(conn: Connection, token: str) -> Member | None:
     """Whose token this is, or None."""
     cursor = await conn.execute(
-        """select s.id, s.username, s.display_name, s.role from staff_tokens t join staff s on s.id = t.staff_id
+        """select s.id, s.username, s.display_name, s.role, s.council_id
+             from staff_tokens t join staff s on s.id = t.staff_id
             where t.token_hash = %s and t.revoked_at is null and s.active""",
         (token_digest(token),),
     )
     row = await cursor.fetchone()
-    return None if row is None else Member(row[0], row[1], row[2], Role(row[3]))
+    return None if row is None else Member(row[0], row[1], row[2], Role(row[3]), row[4])
 
 
 def token_digest(token: str) -> bytes:

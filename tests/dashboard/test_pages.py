@@ -9,7 +9,6 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from dashboard import views
-from dashboard.reporting import disclosed, share, wilson
 from telecare.ids import uuid7
 from telecare.vocabulary import Role
 from tests.dashboard.world import NASTY, World, csrf_of, listening, send_messages
@@ -264,35 +263,6 @@ async def test_a_responder_sees_where_somebody_was_sent_without_the_code(served:
     for expected in ("Mary Ashworth", "Car 2: Two of you", "Left of the back door", "Small dog"):
         assert expected in text
     assert "4711" not in text
-
-
-async def test_a_commissioner_sees_counts_and_answer_times_without_small_numbers(served: World) -> None:
-    async with served.pool.connection() as conn:
-        await conn.execute(
-            """insert into alerts (case_key, home_id, hub, kind, priority, state, reason, raised_at, waiting_since,
-                                   first_claimed_at, closed_at, cause, confirmed_by, outcomes)
-               select 'person:' || n, %s, 'hub-1', 'button', 2, 'closed', 'x', now() - interval '1 day', now(),
-                      now() - interval '1 day' + n * interval '10 s', now(),
-                      case when n <= 3 then 'fall-up' else 'reassurance' end, 'person', '{reassured}'
-                 from generate_series(1, 22) n""",
-            (served.homes["hub-1"],),
-        )
-    async with served.browser_session("commissioner") as browser:
-        text = words((await browser.get("/commissioning")).text)
-    assert "20 alerts of levels 1 to 3" in text
-    assert f"{100 * 6 / 22:.1f}%" in text
-    assert f"{100 * 18 / 22:.1f}%" in text
-    assert "Anxious, wanted reassurance 20" in text
-    assert "Fall, up again [c]" in text
-
-
-def test_small_numbers_are_hidden_and_shares_have_their_interval() -> None:
-    assert [disclosed(n) for n in (0, 1, 7, 8, 12, 13)] == ["0", "[c]", "[c]", "10", "10", "15"]
-    assert (share(0, 0), share(3, 7)) == ("no alerts", "[c]")
-    low, high = wilson(10, 20)
-    assert (round(low, 3), round(high, 3)) == (0.299, 0.701)  # Newcombe 1998, method 3
-    assert wilson(0, 20)[0] == 0.0
-    assert wilson(20, 20)[1] == pytest.approx(1.0)
 
 
 async def test_a_carer_is_told_what_this_is_and_whom_to_ring(served: World) -> None:

@@ -1,0 +1,141 @@
+"""What the reports count, read from the database: the last twelve complete months by each council's own clock."""
+
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from dashboard.outcomes.day91 import Followed, places_on_day_91
+from dashboard.outcomes.reports import Counted, Month, Visits
+from dashboard.outcomes.store import records
+from dashboard.outcomes.vocabulary import Day91, Reason, Sequel
+from telecare.db import Connection
+from telecare.register.councils import Council
+
+MONTHS: Final = 12
+
+
+def month_before(day: date, months: int) -> date:
+    """The first day of the month that many months before a day's."""
+    number = day.year * 12 + day.month - 1 - months
+    return date(number // 12, number % 12 + 1, 1)
+
+
+def period_words(today: date) -> str:
+    """The last twelve complete months."""
+    first, last = month_before(today, MONTHS), month_before(today, 1)
+    return f"{first:%B %Y} to {last:%B %Y}"
+
+
+# Alerts of people, tests left out, with when somebody was sent or came; a council's time is its own.
+_ALERTS: Final = """
+    with wanted as (
+        select a.id, a.raised_at, a.first_claimed_at, a.state, a.cause,
+               extract(epoch from a.first_claimed_at - a.raised_at)::float8 as answer_s,
+               date_trunc('month', a.raised_at at time zone c.timezone)::date as month
+          from alerts a join homes h on h.id = a.home_id join councils c on c.id = h.council_id
+         where c.id = %(council)s and a.priority < 4 and a.case_key not like 'test:%%'
+           and a.raised_at >= %(first)s::timestamp at time zone c.timezone
+           and a.raised_at < %(until)s::timestamp at time zone c.timezone
+           and (%(person)s::uuid is null or a.person_id = %(person)s)
+    )
+"""
+MONTHLY: Final = f"""{_ALERTS}
+    select w.month, count(*) as alerts, count(w.first_claimed_at) as answered,
+           count(*) filter (where w.answer_s <= 60) as within_60,
+           count(*) filter (where w.answer_s <= 180) as within_180,
+           percentile_cont(0.5) within group (order by w.answer_s) as median_s,
+           count(*) filter (where exists (select 1 from alert_log l where l.alert_id = w.id
+                                           and l.what in ('dispatched', 'visit'))) as visits
+      from wanted w group by grouping sets ((w.month), ())
+"""  # noqa: S608  (parts of our own)
+ON_SITE: Final = f"""{_ALERTS}
+    select count(*) filter (where took_min <= 45) as within_45,
+           count(*) filter (where took_min > 45 and took_min <= 60) as within_60,
+           count(*) filter (where took_min > 60) as later, count(*) filter (where took_min is null) as not_recorded
+      from (select extract(epoch from min((l.detail ->> 'arrived_at')::timestamptz) - w.raised_at) / 60 as took_min
+              from wanted w join alert_log l on l.alert_id = w.id and l.what in ('dispatched', 'visit')
+             group by w.id, w.raised_at) sent
+"""  # noqa: S608
+CAUSES: Final = f"""{_ALERTS}
+    select cause, count(*) as n from wanted where state = 'closed' group by cause
+"""  # noqa: S608
+
+
+async def count(conn: Connection, council: Council, now: datetime, *, person: UUID | None = None) -> Counted:
+    """Everything that is counted for a council, or for one person there."""
+    today = now.astimezone(ZoneInfo(council.timezone)).date()
+    first, until = month_before(today, MONTHS), month_before(today, 0)
+    values: dict[str, Any] = {"council": council.id, "first": first, "until": until, "person": person}
+    months = {month: Month(begins=month) for month in (month_before(today, n) for n in range(MONTHS, 0, -1))}
+    median_s: float | None = None
+    for row in await records(conn, MONTHLY, values):
+        month = row.pop("month")
+        if month is None:
+            median_s = row["median_s"]
+        else:
+            months[month] = Month(begins=month, **row)
+    (visits,) = await records(conn, ON_SITE, values)
+    counted = Counted(
+        council_id=council.id,
+        council=council.name,
+        months=list(months.values()),
+        median_s=median_s,
+        visits=Visits(**visits),
+        causes={row["cause"]: row["n"] for row in await records(conn, CAUSES, values)},
+    )
+    return counted if person is not None else await _outcomes(conn, counted, values, today)
+
+
+async def _outcomes(conn: Connection, counted: Counted, values: dict[str, Any], today: date) -> Counted:
+    followed = await records(
+        conn,
+        """select e.reason, e.started_on, e.ended_on, e.sequel, e.day91, p.born
+             from episodes e join people p on p.id = e.person_id
+            where e.council_id = %(council)s and e.started_on >= %(first)s and e.started_on < %(until)s""",
+        values,
+    )
+    sequels: dict[str, int] = {}
+    for row in followed:
+        if row["sequel"]:
+            sequels[row["sequel"]] = sequels.get(row["sequel"], 0) + 1
+    goals = await records(
+        conn,
+        """select coalesce(g.reached, 'not said') as reached, count(*) as n
+             from episodes e join episode_goals g on g.episode_id = e.id
+            where e.council_id = %(council)s and e.started_on >= %(first)s and e.started_on < %(until)s
+              and e.ended_on is not null group by 1""",
+        values,
+    )
+    places = places_on_day_91([_followed(row) for row in followed], today)
+    return replace(counted, places=places, sequels=sequels, goals={row["reached"]: row["n"] for row in goals})
+
+
+def _followed(row: dict[str, Any]) -> Followed:
+    return Followed(
+        reason=Reason(row["reason"]),
+        started_on=row["started_on"],
+        ended_on=row["ended_on"],
+        sequel=Sequel(row["sequel"]) if row["sequel"] else None,
+        day91=Day91(row["day91"]) if row["day91"] else None,
+        born=row["born"],
+    )
+
+
+# ---------------------------------------------------------------- the log of exports, and how far a load has come
+
+
+async def note_export(conn: Connection, now: datetime, username: str, what: str) -> None:
+    """Write down who took figures or episodes out."""
+    await conn.execute("insert into access_log (at, username, what) values (%s, %s, %s)", (now, username, what))
+
+
+async def load_running(conn: Connection) -> tuple[int, int] | None:
+    """How many of how many past records are loaded, while a load is not finished."""
+    row = await (
+        await conn.execute(
+            "select done, total from history_loads where finished_at is null order by started_at limit 1"
+        )
+    ).fetchone()
+    return (row[0], row[1]) if row else None

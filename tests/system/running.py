@@ -42,6 +42,13 @@ class System:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
+    def run(self, *arguments: str) -> None:
+        """Run a subcommand that has no `--json`, to its end."""
+        subprocess.run(
+            [TELECARE, *arguments, "--data-dir", str(self.data_dir)],
+            capture_output=True, check=True, env=clean_environment(), timeout=300,
+        )  # fmt: skip
+
     def get(self, path: str, token: str) -> Any:
         """GET some JSON with a program's token."""
         request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {token}"})

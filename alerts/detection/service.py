@@ -124,15 +124,10 @@ class Detection:
 
 
 def _heard(fed: Sequence[Fed], known: dict[int, Source], now: datetime) -> list[Heard]:
-    """The last word of each registered device; a clock that is ahead of ours counts as now."""
-    last: dict[tuple[UUID, str], tuple[datetime, Source]] = {}
-    for one in fed:
-        source = known[one.series_id]
-        key = (source.home_id, source.device)
-        at = min(one.at, now)
-        if source.registered and (key not in last or at > last[key][0]):
-            last[key] = (at, source)
+    """Each registered device that has said something: now, whatever its clock says. A wrong clock is no silence."""
+    speakers = {(source.home_id, source.device): source for source in (known[one.series_id] for one in fed)}
     return [
-        Heard(home, device, source.hub, at, at + silent_after(source.kind))
-        for (home, device), (at, source) in last.items()
+        Heard(home, device, source.hub, now, now + silent_after(source.kind))
+        for (home, device), source in speakers.items()
+        if source.registered
     ]

@@ -166,3 +166,11 @@ async def test_with_readings_unread_no_device_is_judged(watch: Watch) -> None:
     while await watch.supervision.step():  # detection is down
         pass
     assert await silent_devices(watch) == []
+
+
+async def test_a_device_whose_clock_is_wrong_is_heard_all_the_same(watch: Watch) -> None:
+    for hour in range(1, 8, 2):
+        await watch.read("env-1", "temperature", 18.5, SEVEN - timedelta(days=400))
+        await watch.read("env-1", "temperature", 18.5 + hour, watch.now - timedelta(days=20))
+        await watch.until(SEVEN + hours(hour))
+    assert await silent_devices(watch) == []

@@ -162,14 +162,24 @@ def _user_add(
     role: Annotated[Role, typer.Option(help="who they are to the service")],
     name: Annotated[str, typer.Option(help="as colleagues see it")],
     password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)],
+    council: Annotated[str | None, typer.Option(help="a commissioner's: sees this council only; else all")] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Add a member of staff."""
+    from telecare.register.councils import councils
     from telecare.register.staff import add_member
 
     if len(password) < 10:
         raise Refused("the password must have at least 10 characters")
-    _with_database(load_settings(data_dir), lambda conn: add_member(conn, username, name, role, password))
+
+    async def add(conn: Connection) -> None:
+        known = {one.name: one.id for one in await councils(conn)}
+        if council is not None and council not in known:
+            raise Refused(f"no council {council!r}; there are: {', '.join(known) or 'none'}")
+        of = None if council is None else known[council]
+        await add_member(conn, username, name, role, password, council_id=of)
+
+    _with_database(load_settings(data_dir), add)
     _say(f"added {username}, {role.value}")
 
 

@@ -195,6 +195,8 @@ def _contradictions(episode: Episode, today: date, problems: Mapping[str, str]) 
         found["started_on"] = f"{said(start)} is in the future"
     elif start is not None and start.year < FIRST_YEAR:
         found["started_on"] = f"{said(start)} is too long ago: check the year"
+    if "started_on" in found:
+        start = None  # what hangs on it would be said for nothing
     end = episode.ended_on
     if end is not None and start is not None and end < start:
         found["ended_on"] = f"The end, {said(end)}, is before the start, {said(start)}"

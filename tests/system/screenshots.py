@@ -89,6 +89,8 @@ def commissioner(chromium: Browser, system: up.System) -> None:
     page = someone(chromium, system, "commissioner")
     take(page, system, "commissioning", "/commissioning")
     take(page, system, "episodes", "/episodes")
+    page.locator("tbody a[href^='/episodes/']:has-text('From')").nth(20).click()
+    take(page, system, "episode", page.url.removeprefix(system.url))
     take(page, system, "episodes-import", "/episodes/import")
 
 

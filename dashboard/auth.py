@@ -101,6 +101,9 @@ async def _admit(request: Request, access: Access) -> Visitor | None:
 
 
 def _is_local(request: Request) -> bool:
+    """Whether this comes from our own machine, and not through a proxy on it from anywhere."""
+    if any(header in request.headers for header in ("x-forwarded-for", "forwarded", "via")):
+        return False
     try:
         return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
     except ValueError:

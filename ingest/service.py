@@ -16,6 +16,7 @@ import psycopg
 from ingest import store
 from ingest.domain import take_in
 from ingest.inbox import Inbox, Message
+from ingest.partitions import engine_of
 from ingest.rollups import Rollups
 from ingest.store import Saved
 from telecare import feed, senml
@@ -33,6 +34,7 @@ READING_TOPICS: Final = ("telecare/v1/+/readings",)
 ALARMS_PER_COMMIT: Final = 100  # alarms that wait together share a commit
 _DAYS_BACK: Final = 7  # a hub that was cut off for days still finds its partition
 _UPKEEP_EVERY_S: Final = 60.0
+_TRIES: Final = 3
 _SERIES_REMEMBERED: Final = 500_000
 
 
@@ -67,11 +69,14 @@ class _Lane(ABC):
         for hub, message in receipts:
             self.inbox.publish(topic(hub, "receipt"), encode(message))
 
-    async def _commit(self, messages: Sequence[Message]) -> list[tuple[str, Receipt]]:
+    async def _commit(self, messages: Sequence[Message], tries: int = _TRIES) -> list[tuple[str, Receipt]]:
         try:
             async with self.pool.connection() as conn, conn.transaction():
                 return await self.keep(conn, messages, await database_now(conn))
         except (psycopg.DataError, psycopg.IntegrityError) as problem:
+            if isinstance(problem, psycopg.errors.CheckViolation) and tries > 1:
+                # A day's partition was attached while we wrote into the default one: now there is a place.
+                return await self._commit(messages, tries - 1)
             # Our checks let through what the database refuses. One such message must not take others with it.
             if len(messages) > 1:
                 return [one for message in messages for one in await self._commit([message])]
@@ -205,9 +210,9 @@ class ReadingLane(_Lane):
         self._fresh = found
         return self._series | found
 
-    async def _commit(self, messages: Sequence[Message]) -> list[tuple[str, Receipt]]:
+    async def _commit(self, messages: Sequence[Message], tries: int = _TRIES) -> list[tuple[str, Receipt]]:
         self._fresh = {}
-        receipts = await super()._commit(messages)
+        receipts = await super()._commit(messages, tries)
         if len(self._series) > _SERIES_REMEMBERED:
             self._series.clear()
         self._series |= self._fresh
@@ -234,12 +239,19 @@ class ReadingLane(_Lane):
         while True:
             try:
                 async with self.pool.connection() as conn:
-                    made = await store.make_partitions(
-                        conn, self.clock.now().date(), _DAYS_BACK, self.settings.partition_days_ahead
-                    )
-                    await feed.prune(conn)
+                    made = await self._keep_house(conn)
                 if made:
-                    log.info("partitions made", extra={"event": "partitions", "count": len(made)})
+                    log.info("partitions made", extra={"event": "partitions", "count": made})
                 await self.clock.sleep(_UPKEEP_EVERY_S)
             except psycopg.OperationalError:
                 await self.clock.sleep(5)
+
+    async def _keep_house(self, conn: Connection) -> int:
+        """Room for the days to come, none for those that are over; how many pieces are new."""
+        now = self.clock.now()
+        engine = await engine_of(conn)
+        made = await engine.make_ahead(conn, now.date(), _DAYS_BACK, self.settings.partition_days_ahead)
+        while gone := await engine.retire(conn, now - timedelta(days=self.settings.readings_keep_days)):
+            log.info("readings retired", extra={"event": "retired", "pieces": gone})
+        await feed.prune(conn)
+        return made

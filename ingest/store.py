@@ -1,11 +1,10 @@
 """Every SQL statement that ingest sends."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from enum import Enum, auto
 from typing import Final
 
-from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from ingest.domain import RAW_LIMIT, Intake, other_hubs_id
@@ -14,7 +13,6 @@ from telecare.db import Connection
 from telecare.wire import CommandResult, HubState
 
 ARRIVED: Final = "telecare_alarms"  # NOTIFY channel: an alarm waits to be taken into an alert
-_PARTITION_LOCK: Final = 7_352_273_003  # pg_advisory_lock key: one maker of partitions at a time
 
 
 class Saved(Enum):
@@ -201,38 +199,3 @@ async def save_readings(conn: Connection, rows: Sequence[tuple[int, datetime, fl
     saved = await (await conn.execute(SAVE_READINGS, (now, *columns))).fetchone()
     assert saved is not None
     return int(saved[0])
-
-
-async def make_partitions(conn: Connection, today: date, back: int, ahead: int) -> list[str]:
-    """Make a partition for each day from `back` days ago to `ahead` days ahead (UTC); the names of the new ones.
-
-    Readings of such a day that are in the default partition move over.
-    """
-    async with conn.transaction():
-        await conn.execute("select pg_advisory_xact_lock(%s)", (_PARTITION_LOCK,))
-        rows = await (
-            await conn.execute(
-                "select inhrelid::regclass::text from pg_inherits where inhparent = 'readings'::regclass"
-            )
-        ).fetchall()
-        exist = {row[0] for row in rows}
-        days = [today + timedelta(days=offset) for offset in range(-back, ahead + 1)]
-        new = [day for day in days if f"readings_{day:%Y%m%d}" not in exist]
-        for day in new:
-            await _make_partition(conn, day)
-    return [f"readings_{day:%Y%m%d}" for day in new]
-
-
-async def _make_partition(conn: Connection, day: date) -> None:
-    name = sql.Identifier(f"readings_{day:%Y%m%d}")
-    begin, end = (sql.Literal(f"{d.isoformat()} 00:00:00+00") for d in (day, day + timedelta(days=1)))
-    await conn.execute(sql.SQL("create table {} (like readings including all)").format(name))
-    await conn.execute(
-        sql.SQL(
-            """with moved as (delete from readings_default where at >= {} and at < {} returning *)
-               insert into {} select * from moved"""
-        ).format(begin, end, name)
-    )
-    await conn.execute(
-        sql.SQL("alter table readings attach partition {} for values from ({}) to ({})").format(name, begin, end)
-    )

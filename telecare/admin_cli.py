@@ -80,7 +80,7 @@ def _migrate(data_dir: DataDir = None) -> None:
     """Bring the database up to date. Safe to run twice, and beside a running service."""
     from telecare.migrate import migrate
 
-    applied = migrate(load_settings(data_dir).database)
+    applied = migrate(load_settings(data_dir).database, _say)
     for migration in applied:
         _say(f"applied {migration.service}/{migration.name}")
     if not applied:

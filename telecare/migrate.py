@@ -6,7 +6,7 @@ file runs once, in a transaction of its own. A running service is not disturbed:
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from importlib.resources import files
@@ -52,8 +52,11 @@ def _in_package(service: str, package: str) -> list[Migration]:
     return sorted(found, key=lambda m: m.number)
 
 
-def migrate(database_url: str) -> list[Migration]:
+def migrate(database_url: str, say: Callable[[str], None] = lambda line: None) -> list[Migration]:
     """Bring the database up to date; returns what was applied.
+
+    A package of migrations may have a function `after_migrating(conn)` for what depends on the server and not on a
+    number, such as an extension that has been installed since; `say` is told what it did.
 
     Raises:
         CannotStart: the database is out of reach, or holds a migration that differs from ours.
@@ -66,7 +69,12 @@ def migrate(database_url: str) -> list[Migration]:
                     service text, number integer, name text not null, digest text not null,
                     applied_at timestamptz not null default now(), primary key (service, number))
             """)
-            return [m for m in all_migrations() if _apply(conn, m)]
+            applied = [m for m in all_migrations() if _apply(conn, m)]
+            for point in entry_points(group="telecare.migrations"):
+                after = getattr(point.load(), "after_migrating", None)
+                if after is not None and (words := after(conn)):
+                    say(words)
+            return applied
     except psycopg.OperationalError as problem:
         raise CannotStart(f"the database cannot be reached: {str(problem).strip().splitlines()[0]}") from problem
 

@@ -201,7 +201,7 @@ def restore(database_url: str, path: Path, postgres_bin: Path | None, *, replace
 
 # Tables with their partitions, then our functions; an extension and what belongs to it stay. (pg_restore's own --clean
 # cannot drop partitions.)
-_EMPTY: Final = """
+EMPTY_SCHEMA: Final = """
 do $$
 declare one record;
 begin
@@ -222,7 +222,14 @@ def _replace_all(database_url: str, dump: Path, postgres_bin: Path | None) -> No
     """What is there goes and what was backed up comes, in one transaction: whatever fails, the old content stays."""
     script = dump.with_name("restore.sql")
     _run(["pg_restore", "--no-owner", "--no-privileges", f"--file={script}", str(dump)], None, postgres_bin)
-    command = ["psql", "--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--command={_EMPTY}"]
+    command = [
+        "psql",
+        "--no-psqlrc",
+        "--quiet",
+        "--single-transaction",
+        "--set=ON_ERROR_STOP=1",
+        f"--command={EMPTY_SCHEMA}",
+    ]
     _run([*command, f"--file={script}", f"--dbname={_without_password(database_url)}"], database_url, postgres_bin)
 
 

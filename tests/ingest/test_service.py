@@ -4,15 +4,16 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
 from ingest.inbox import Inbox
+from ingest.partitions import Native
 from ingest.service import ALARM_TOPICS, READING_TOPICS, AlarmLane, ReadingLane
-from ingest.store import make_partitions
 from telecare.clock import SystemClock
-from telecare.db import Pool, database_now, open_pool
+from telecare.db import Pool, open_pool
 from telecare.settings import Settings
 from tests.helpers import Hub, connected, enrolled, one, rows, running, until
 
@@ -182,21 +183,10 @@ async def test_readings_are_stored_once_however_often_they_come(settings: Settin
 
 async def test_no_time_is_refused(settings: Settings, pool: Pool, hub: Hub) -> None:
     times = [1_000_000_000, 1795473600, 4_000_000_000]
-    async with reading_lane(settings, pool):
+    forever = settings.model_copy(update={"readings_keep_days": 36_500})
+    async with reading_lane(forever, pool):
         await hub.publish("readings", json.dumps([{"n": "pir/motion", "vb": True, "t": t} for t in times]).encode())
         await until(lambda: _exists(pool, "select 1 from readings having count(*) = 3"))
-
-
-async def test_partitions_are_made_once_and_take_their_readings_out_of_the_default(pool: Pool) -> None:
-    async with pool.connection() as conn:
-        now = await database_now(conn)
-        await conn.execute(
-            "insert into readings values (1, now(), 1, now()), (1, now() - interval '90 days', 1, now())"
-        )
-        assert len(await make_partitions(conn, now.date(), back=1, ahead=2)) == 4
-        assert await make_partitions(conn, now.date(), back=1, ahead=2) == []
-    assert await one(pool, "select count(*) from readings_default") == 1
-    assert await one(pool, "select count(*) from readings") == 2
 
 
 async def test_a_hub_cannot_write_or_read_what_is_anothers(
@@ -213,3 +203,19 @@ async def test_a_hub_cannot_write_or_read_what_is_anothers(
         await until(lambda: len(other.receipts()) == 1)
     assert sorted(row[0] for row in await rows(pool, "select hub from alarms")) == sorted([hub.name, other.name])
     assert len(other.receipts()) == 1  # only its own: never the press of the other home
+
+
+async def test_a_partition_that_is_attached_meanwhile_costs_no_reading(
+    settings: Settings, pool: Pool, hub: Hub
+) -> None:
+    """Days are made one after the other while readings of all of them come; none may be set aside."""
+    today = datetime(2026, 9, 1, tzinfo=UTC)
+    async with reading_lane(settings.model_copy(update={"partition_days_ahead": 1}), pool), pool.connection() as conn:
+        await until(lambda: _exists(pool, "select 1 from pg_class where relname like 'readings_2%'"))
+        for day in range(30):
+            at = (today + timedelta(days=day)).timestamp()
+            pack = [{"bn": "pir/", "bt": at, "n": "motion", "vb": True, "t": 60.0 * n} for n in range(20)]
+            await hub.publish("readings", json.dumps(pack).encode())
+            await Native().make_ahead(conn, today.date() + timedelta(days=day), 0, 0)
+        await until(lambda: _exists(pool, "select 1 from readings having count(*) = 600"))
+    assert await one(pool, "select count(*) from unreadable") == 0

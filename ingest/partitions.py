@@ -57,6 +57,9 @@ class Native:
             exist = set(await self._partitions(conn))
             days = [today + timedelta(days=offset) for offset in range(-back, ahead + 1)]
             new = [day for day in days if _name(day) not in exist]
+            if new:
+                # Who writes meanwhile would write into the default partition what belongs into the new one.
+                await conn.execute("lock table readings in share row exclusive mode")
             for day in new:
                 await _make_partition(conn, day)
         return len(new)

@@ -34,7 +34,6 @@ READING_TOPICS: Final = ("telecare/v1/+/readings",)
 ALARMS_PER_COMMIT: Final = 100  # alarms that wait together share a commit
 _DAYS_BACK: Final = 7  # a hub that was cut off for days still finds its partition
 _UPKEEP_EVERY_S: Final = 60.0
-_TRIES: Final = 3
 _SERIES_REMEMBERED: Final = 500_000
 
 
@@ -69,14 +68,11 @@ class _Lane(ABC):
         for hub, message in receipts:
             self.inbox.publish(topic(hub, "receipt"), encode(message))
 
-    async def _commit(self, messages: Sequence[Message], tries: int = _TRIES) -> list[tuple[str, Receipt]]:
+    async def _commit(self, messages: Sequence[Message]) -> list[tuple[str, Receipt]]:
         try:
             async with self.pool.connection() as conn, conn.transaction():
                 return await self.keep(conn, messages, await database_now(conn))
         except (psycopg.DataError, psycopg.IntegrityError) as problem:
-            if isinstance(problem, psycopg.errors.CheckViolation) and tries > 1:
-                # A day's partition was attached while we wrote into the default one: now there is a place.
-                return await self._commit(messages, tries - 1)
             # Our checks let through what the database refuses. One such message must not take others with it.
             if len(messages) > 1:
                 return [one for message in messages for one in await self._commit([message])]
@@ -210,9 +206,9 @@ class ReadingLane(_Lane):
         self._fresh = found
         return self._series | found
 
-    async def _commit(self, messages: Sequence[Message], tries: int = _TRIES) -> list[tuple[str, Receipt]]:
+    async def _commit(self, messages: Sequence[Message]) -> list[tuple[str, Receipt]]:
         self._fresh = {}
-        receipts = await super()._commit(messages, tries)
+        receipts = await super()._commit(messages)
         if len(self._series) > _SERIES_REMEMBERED:
             self._series.clear()
         self._series |= self._fresh

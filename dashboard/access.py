@@ -1,37 +1,50 @@
-"""Who may do what: every route of the dashboard with the roles that it is for. A route that is not here cannot be made.
+"""Who may do what: every route of the dashboard with the roles that it is for, and with whose things it reaches.
 
-The check itself is in `auth.GuardedRoute`; a route is looked up when it is made, so forgetting it stops the start.
+A route that is not here cannot be made: `auth.GuardedRoute` looks it up when it is made, so forgetting it stops the
+start. The roles are checked there; the reach is kept by each page's queries and tried by tests, with everyone's ids.
 """
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from telecare.vocabulary import Role
 
 
+class Reach(Enum):
+    """Whose things a route shows or changes."""
+
+    NOBODY = "nothing about any person"
+    CENTRE = "everyone whom the monitoring centre looks after"
+    COUNCIL = "everyone of the member's council; everyone, where the member belongs to no council"
+    OWN = "the people whose contact the member is"
+    LINK = "what was sent to the holder of the link"
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Whom a route is for."""
+    """Whom a route is for, and whose things it reaches."""
 
+    reach: Reach
     roles: frozenset[Role] = frozenset()
     public: bool = False  # no login needed, from anywhere
     local: bool = False  # no login needed from this machine
     upload: bool = False  # takes a file, and so a larger body
 
 
-PUBLIC: Final = Access(public=True)
-ANYONE: Final = Access(frozenset(Role))
-CONSOLE: Final = Access(frozenset({Role.OPERATOR, Role.SUPERVISOR}))
-RECORDS: Final = Access(frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN}))
-ALERTS: Final = Access(frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN, Role.RESPONDER}))
-RESPONDER: Final = Access(frozenset({Role.RESPONDER}))
-CARER: Final = Access(frozenset({Role.CARER}))
-# Each of these sees one council's where the member belongs to a council.
-REPORTS: Final = Access(frozenset({Role.COMMISSIONER, Role.SUPERVISOR, Role.ADMIN}))
-OUTCOMES: Final = Access(frozenset({Role.COMMISSIONER, Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN}))
-UPLOAD: Final = Access(OUTCOMES.roles, upload=True)
-ADMIN: Final = Access(frozenset({Role.ADMIN}))
-MONITORING: Final = Access(frozenset({Role.ADMIN}), local=True)
+PUBLIC: Final = Access(Reach.NOBODY, public=True)
+LINK: Final = Access(Reach.LINK, public=True)
+ANYONE: Final = Access(Reach.NOBODY, frozenset(Role))
+CONSOLE: Final = Access(Reach.CENTRE, frozenset({Role.OPERATOR, Role.SUPERVISOR}))
+RECORDS: Final = Access(Reach.CENTRE, frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN}))
+ALERTS: Final = Access(Reach.CENTRE, frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN, Role.RESPONDER}))
+RESPONDER: Final = Access(Reach.CENTRE, frozenset({Role.RESPONDER}))
+CARER: Final = Access(Reach.OWN, frozenset({Role.CARER}))
+REPORTS: Final = Access(Reach.COUNCIL, frozenset({Role.COMMISSIONER, Role.SUPERVISOR, Role.ADMIN}))
+OUTCOMES: Final = Access(Reach.COUNCIL, frozenset({Role.COMMISSIONER, Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN}))
+UPLOAD: Final = Access(OUTCOMES.reach, OUTCOMES.roles, upload=True)
+ADMIN: Final = Access(Reach.CENTRE, frozenset({Role.ADMIN}))
+MONITORING: Final = Access(Reach.NOBODY, frozenset({Role.ADMIN}), local=True)
 
 ACCESS: Final[dict[str, Access]] = {
     "GET /login": PUBLIC,
@@ -59,11 +72,11 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /people/{person_id}/plan": RECORDS,
     "POST /people/{person_id}/contacts/{contact_id}/consent": RECORDS,
     "POST /people/{person_id}/contacts/{contact_id}/invite": RECORDS,
-    # links of messages: whoever holds one is the one it was sent to
-    "GET /a/{token}": PUBLIC,
-    "POST /a/{token}": PUBLIC,
-    "GET /i/{token}": PUBLIC,
-    "POST /i/{token}": PUBLIC,
+    # links of messages
+    "GET /a/{token}": LINK,
+    "POST /a/{token}": LINK,
+    "GET /i/{token}": LINK,
+    "POST /i/{token}": LINK,
     "GET /messages": RECORDS,
     # one page each
     "GET /responder": RESPONDER,

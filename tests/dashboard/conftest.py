@@ -14,7 +14,9 @@ from psycopg import sql
 from dashboard.static import NotFetched, StaticFiles
 from telecare.db import Pool
 from telecare.embedded import postgres as embedded
+from telecare.register import councils
 from telecare.vocabulary import Role
+from tests.dashboard.outcomes.town import Town
 from tests.dashboard.world import World, listening, settings_for
 
 Away = Callable[[], AbstractAsyncContextManager[None]]
@@ -57,6 +59,22 @@ async def client(served: World) -> AsyncIterator[httpx.AsyncClient]:
     """A program without a token."""
     async with httpx.AsyncClient(base_url=served.base, timeout=20) as opened:
         yield opened
+
+
+@pytest.fixture
+async def town(served: World) -> Town:
+    """Mary of Anytown, Ravi of Otherham, and a commissioner of each council beside the one of all."""
+    await served.add_home("hub-2", "Ravi Patel", council="Otherham Council")
+    town = Town(served)
+    async with served.pool.connection() as conn:
+        for name in ("Anytown Council", "Otherham Council"):
+            council = await councils.council_named(conn, name)
+            town.councils[name.split(" ")[0].lower()] = council.id
+        await councils.set_reference(conn, served.people["hub-1"], town.councils["anytown"], "AT-0000")
+        await councils.set_reference(conn, served.people["hub-2"], town.councils["otherham"], "OH-0000")
+    await town.add_commissioner("anytown")
+    await town.add_commissioner("otherham")
+    return town
 
 
 @pytest.fixture

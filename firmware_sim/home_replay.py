@@ -15,7 +15,7 @@ from firmware_sim.link import Link
 from firmware_sim.replay import hub_name
 from gateway.outbox import Outbox
 from gateway.service import run as run_hub
-from telecare.clock import Clock
+from telecare.clock import Clock, format_instant, parse_instant
 from telecare.errors import CannotStart
 from telecare.register.homes import NewHome, NewPerson
 from telecare.settings import Settings
@@ -26,6 +26,8 @@ _QUIET_S: Final = 0.5
 _STORED_WITHIN_S: Final = 15.0
 _LOOK_EVERY_S: Final = 0.1
 _STEP_S: Final = 0.05
+
+_Key = tuple[str, str, datetime]  # device, measure, time
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,10 @@ async def replay_home(settings: Settings, recording: HomeRecording, clock: Clock
         finally:
             connection.cancel()
             stop.set()
-    distinct = {(event.device, event.measure, event.at) for event in recording.events}
-    span = (recording.events[0].at + shift, recording.events[-1].at + shift)
-    stored = await _until_stored(settings, name, span, len(distinct), clock)
+    distinct = {
+        (event.device, event.measure, parse_instant(format_instant(event.at + shift))) for event in recording.events
+    }
+    stored = await _until_stored(settings, name, distinct, clock)
     return PlayedHome(recording.home, name, len(recording.events), len(distinct), stored, dict(recording.left_out))
 
 
@@ -106,24 +109,26 @@ async def _until_sent(hub: SimulatedHub, clock: Clock) -> None:
             await clock.sleep(_LOOK_EVERY_S)
 
 
-async def _until_stored(
-    settings: Settings, hub: str, span: tuple[datetime, datetime], expected: int, clock: Clock
-) -> int:
-    """How many are in the store; ingest gets a while to come after the broker."""
+async def _until_stored(settings: Settings, hub: str, played: set[_Key], clock: Clock) -> int:
+    """How many of those played are in the store; ingest gets a while to come after the broker."""
     stored, until = -1, clock.now() + timedelta(seconds=_STORED_WITHIN_S)
-    while stored < expected and clock.now() < until:
+    while stored < len(played) and clock.now() < until:
         await clock.sleep(_LOOK_EVERY_S)
-        stored = await _stored(settings, hub, *span)
+        stored = await _stored(settings, hub, played)
     return stored
 
 
-async def _stored(settings: Settings, hub: str, first: datetime, last: datetime) -> int:
+async def _stored(settings: Settings, hub: str, played: set[_Key]) -> int:
+    devices, measures, times = zip(*played, strict=True)
     async with await AsyncConnection.connect(settings.database) as conn:
         row = await (
             await conn.execute(
-                """select count(*) from readings r join series s on s.id = r.series_id
-                    where s.hub = %s and s.measure <> 'battery' and r.at between %s and %s""",
-                (hub, first, last),
+                """select count(*)
+                     from unnest(%s::text[], %s::text[], %s::timestamptz[]) as played (device, measure, at)
+                     join series s using (device, measure)
+                     join readings r on r.series_id = s.id and r.at = played.at
+                    where s.hub = %s and r.at between %s and %s""",
+                (list(devices), list(measures), list(times), hub, min(times), max(times)),
             )
         ).fetchone()
     assert row is not None

@@ -239,6 +239,16 @@ async def test_every_page_is_for_everybody(shop: World, browser: Browser) -> Non
     assert violations == {}
 
 
+async def test_the_page_that_shows_an_invitation_once_is_for_everybody(shop: World, browser: Browser) -> None:
+    page = await log_in(await browser.new_context(viewport={"width": 320, "height": 800}), shop, "operator")
+    await page.goto(f"{shop.base}/people/{shop.people['hub-1']}")
+    await page.locator("form[action$='/invite'] button").first.click()
+    await expect(page.locator("main")).to_contain_text("/i/")
+    assert await sideways(page) <= 0
+    result = await Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}})
+    assert result.violations_count == 0, result.generate_report()
+
+
 async def test_a_mute_line_is_shouted_about(world: World, browser: Browser) -> None:
     # The stream stays open and says nothing after its first beat, as behind a proxy that holds everything back.
     settings = world.settings.model_copy(update={"beat_s": 1000})

@@ -152,6 +152,30 @@ def test_init_says_what_it_wrote_and_what_is_next_and_run_again_changes_nothing(
             assert path.read_bytes() == content, path
 
 
+def test_init_asks_for_what_it_is_not_told(postgres: embedded.Postgres, tmp_path: Path) -> None:
+    embedded.prepare(postgres, "asked")
+    url = urlunsplit(urlsplit(postgres.url)._replace(path="/asked"))
+    typed = ["Otherham Council", "alarms.example", url, "boss", "Boss Two", "Otherham Telecare", "01632 960111"]
+    done = subprocess.run(
+        [up.TELECARE, "init", "--config-dir", str(tmp_path / "etc")], input="\n".join(typed) + "\n",
+        capture_output=True, text=True, check=False, timeout=60,
+        env=up.clean_environment(TELECARE_ENV_FILE=os.devnull),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    asked = ["council's name", "reach this machine", "The database", "first administrator", "as colleagues see it",
+             "messages to contacts begin", "asked to call"]  # fmt: skip
+    places = [done.stdout.index(words) for words in asked]
+    assert places == sorted(places)
+    written = (tmp_path / "etc" / "telecare.env").read_text()
+    assert "Otherham Telecare" in written
+    assert "01632 960111" in written
+    password = re.findall(r"password of boss, shown here and never again: (\S+)", done.stdout)[0]
+    assert password not in written
+    with psycopg.connect(url) as conn:
+        assert conn.execute("select username, display_name from staff").fetchall() == [("boss", "Boss Two")]
+        assert conn.execute("select name from councils").fetchall() == [("Otherham Council",)]
+
+
 def test_there_is_no_demo_user_and_the_administrator_can_log_in(server: Server) -> None:
     with psycopg.connect(server.database_url) as conn:
         assert conn.execute("select username, role, demo from staff").fetchall() == [("chief", "admin", False)]

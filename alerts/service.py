@@ -15,6 +15,7 @@ import aiomqtt
 from alerts import asks, calls, store
 from alerts.domain import POLICY, Arrival, Placement, climb, first_due, place
 from alerts.providers import Provider, ProviderRefused, ProviderUnavailable
+from alerts.retention import retire
 from alerts.settings import command_validity, ladder
 from alerts.supervision import Supervision
 from telecare.clock import Clock, format_instant
@@ -29,6 +30,7 @@ log = logging.getLogger("alerts")
 NowOf = Callable[[Connection], Awaitable[datetime]]
 
 _TRIES = 5
+_RETIRE_EVERY_S = 3600.0
 _SET_ASIDE_S = 30.0  # an alarm whose taking failed is tried again after this long; the others go on meanwhile
 
 
@@ -63,6 +65,7 @@ class Engine:
             calls=keep_doing(self.call_step, asyncio.Event(), self.clock, poll_s, "calls"),
             messages=keep_doing(self.message_step, messages, self.clock, poll_s, "messages"),
             commands=self.send_commands(commands, poll_s),
+            retention=keep_doing(self.retire_step, asyncio.Event(), self.clock, _RETIRE_EVERY_S, "retention"),
             supervision=Supervision(self.pool, self.settings, self.clock, self.now_of).run(),
             alive=say_alive(self.pool, self.clock, "alerts", lambda: {"subscribed": self.subscribed}),
         )
@@ -180,6 +183,11 @@ class Engine:
         """End one call that nobody has ended in time; False when none is due."""
         async with self.pool.connection() as conn, conn.transaction():
             return await calls.end_overdue(conn, await self.now_of(conn))
+
+    async def retire_step(self) -> bool:
+        """Delete some of what has been kept long enough; False when nothing is left to delete."""
+        async with self.pool.connection() as conn, conn.transaction():
+            return await retire(conn, self.settings, await self.now_of(conn)) > 0
 
     # ------------------------------------------------------------ messages
 

@@ -125,6 +125,9 @@ class Feed:
         while last_seen < start:
             async with self._pool.connection() as conn:
                 missed = [event for event in await queue.events_after(conn, last_seen, _BATCH) if event[0] <= start]
+                if missed and missed[0][0] != last_seen + 1:  # the next ones are not kept any more
+                    yield _event("resync", start, "{}")
+                    return
                 texts = await _as_texts(conn, missed)
             if not texts:
                 return

@@ -250,4 +250,5 @@ class ReadingLane(_Lane):
         while gone := await engine.retire(conn, now - timedelta(days=self.settings.readings_keep_days)):
             log.info("readings retired", extra={"event": "retired", "pieces": gone})
         await feed.prune(conn)
+        await store.retire_side_tables(conn, self.settings, now)
         return made

@@ -1,7 +1,7 @@
 """Every SQL statement that ingest sends."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Final
 
@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 from ingest.domain import RAW_LIMIT, Intake, other_hubs_id
 from telecare.clock import parse_instant
 from telecare.db import Connection
+from telecare.settings import Settings
 from telecare.wire import CommandResult, HubState
 
 ARRIVED: Final = "telecare_alarms"  # NOTIFY channel: an alarm waits to be taken into an alert
@@ -199,3 +200,12 @@ async def save_readings(conn: Connection, rows: Sequence[tuple[int, datetime, fl
     saved = await (await conn.execute(SAVE_READINGS, (now, *columns))).fetchone()
     assert saved is not None
     return int(saved[0])
+
+
+async def retire_side_tables(conn: Connection, settings: Settings, now: datetime) -> None:
+    """Delete unreadable messages and commands' results that have been kept long enough."""
+    for statement, days in (
+        ("delete from unreadable where received_at < %s", settings.unreadable_keep_days),
+        ("delete from command_results where received_at < %s", settings.commands_keep_days),
+    ):
+        await conn.execute(statement, (now - timedelta(days=days),))

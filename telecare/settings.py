@@ -63,6 +63,13 @@ class Settings(BaseSettings):
         10, description="readings are folded into the hourly and daily roll-ups this often"
     )
     readings_keep_days: int = Field(400, ge=8, le=36_500, description="raw readings are kept this long; roll-ups stay")
+    unreadable_keep_days: int = Field(90, ge=1, le=36_500, description="what could not be understood is kept this long")
+    events_keep_days: int = Field(
+        7, ge=7, le=3650, description="a screen may come back after this long and miss nothing"
+    )
+    commands_keep_days: int = Field(
+        90, ge=1, le=3650, description="commands to hubs, and their results, are kept this long"
+    )
     partition_days_ahead: int = Field(3, ge=1, le=60, description="day partitions of readings made in advance")
 
     alerts_poll_s: Seconds = Field(1.0, description="the alert engine looks at least this often; it is woken sooner")

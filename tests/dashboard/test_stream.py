@@ -120,6 +120,20 @@ async def test_too_far_behind_or_ahead_means_reading_anew(served: World) -> None
                 assert (await heard.next("alert")).id == expected
 
 
+async def test_what_is_not_kept_any_more_means_reading_anew(served: World) -> None:
+    headers = await served.token("operator")
+    for _ in range(4):
+        await served.alarm("hub-1")
+    async with served.pool.connection() as conn:
+        newest = await queue.last_event(conn)
+        await conn.execute("delete from alert_events where n < %s", (newest - 1,))
+    async with listening(served.settings) as served.base:
+        async with events(served, headers, newest - 3) as heard:
+            assert (await heard.next("resync")).id == newest
+        async with events(served, headers, newest - 2) as heard:
+            assert [(await heard.next("alert")).id for _ in range(2)] == [newest - 1, newest]
+
+
 async def test_it_says_regularly_that_it_lives(world: World) -> None:
     settings = world.settings.model_copy(update={"beat_s": 0.2})
     async with listening(settings) as world.base, events(world, await world.token("operator")) as heard:

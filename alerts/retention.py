@@ -1,0 +1,29 @@
+"""What of the alerts' working tables is not kept. Alarms, alerts and their log are: nothing here touches them."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from telecare.db import Connection
+from telecare.settings import Settings
+
+_AT_A_TIME: Final = 1000  # rows, so that nobody waits for a long deletion
+
+# The newest change stays, so that a screen's last number is always known.
+_EVENTS: Final = """
+    delete from alert_events where n in (
+        select n from alert_events where at < %(before)s and n < (select n from alert_event_counter)
+         order by n limit %(limit)s)
+"""
+# A command that was never sent has run out long before.
+_COMMANDS: Final = """
+    delete from commands where id in (select id from commands where expires_at < %(before)s limit %(limit)s)
+"""
+
+
+async def retire(conn: Connection, settings: Settings, now: datetime) -> int:
+    """Delete some of what has been kept long enough; how many rows went (0: nothing is left to delete)."""
+    gone = 0
+    for statement, days in ((_EVENTS, settings.events_keep_days), (_COMMANDS, settings.commands_keep_days)):
+        cursor = await conn.execute(statement, {"before": now - timedelta(days=days), "limit": _AT_A_TIME})
+        gone += cursor.rowcount
+    return gone

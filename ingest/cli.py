@@ -40,6 +40,7 @@ def register(app: typer.Typer) -> None:
 async def _run(settings: Settings, lane: LaneName, stop: asyncio.Event) -> None:
     from ingest.inbox import Inbox
     from ingest.service import ALARM_TOPICS, READING_TOPICS, AlarmLane, ReadingLane
+    from ingest.stream_inbox import StreamInbox
     from telecare.clock import SystemClock
     from telecare.db import open_pool
 
@@ -50,7 +51,7 @@ async def _run(settings: Settings, lane: LaneName, stop: asyncio.Event) -> None:
             )
             lanes.create_task(AlarmLane(pool, inbox, settings, SystemClock()).run(stop))
         if lane is not LaneName.ALARMS:
-            inbox = Inbox(
+            stream = StreamInbox(
                 settings.mqtt, "telecare-ingest-readings", READING_TOPICS, settings.ingest_buffer, settings.mqtt_ca_file
             )
-            lanes.create_task(ReadingLane(pool, inbox, settings, SystemClock()).run(stop))
+            lanes.create_task(ReadingLane(pool, stream, settings, SystemClock()).run(stop))

@@ -9,7 +9,6 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from ingest.mqtt_reader import Message
 from telecare.mqtt import tls_for
 from telecare.settings import parse_mqtt_url
 
@@ -28,18 +28,6 @@ log = logging.getLogger("ingest")
 _SESSION_S: Final = 86_400  # the broker keeps our session this long; a convenience, nothing rests on it
 _RECEIVE_MAXIMUM: Final = 5_000  # unacknowledged messages that the broker may send us
 _KEEPALIVE_S: Final = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A publication that waits for its acknowledgement."""
-
-    topic: str
-    payload: bytes
-    retained: bool
-    mid: int
-    qos: int
-    connection: int  # on which connection it came: its acknowledgement is good on that one only
 
 
 class Inbox:
@@ -83,8 +71,11 @@ class Inbox:
         )
         self._client.loop_start()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Disconnect. What was not acknowledged stays with the broker."""
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
         with self._room:
             self._closing = True
             self._room.notify_all()

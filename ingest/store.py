@@ -1,6 +1,7 @@
 """Every SQL statement that ingest sends."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Final
@@ -8,6 +9,7 @@ from typing import Final
 from psycopg.types.json import Jsonb
 
 from ingest.domain import RAW_LIMIT, Intake, other_hubs_id
+from telecare.arrays import Float8s, Instants, Int4s
 from telecare.clock import parse_instant
 from telecare.db import Connection
 from telecare.settings import Settings
@@ -192,11 +194,26 @@ SAVE_READINGS = """
 """
 
 
-async def save_readings(conn: Connection, rows: Sequence[tuple[int, datetime, float]], now: datetime) -> int:
-    """Store readings given as (series, instant, value); the same one twice is one. How many were new."""
-    if not rows:
+@dataclass(slots=True)
+class Columns:
+    """Readings, a list for each column: the series' number, microseconds since 1970, the value."""
+
+    series: list[int] = field(default_factory=list)
+    at_us: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+
+    def add(self, series: int, at_us: int, value: float) -> None:
+        """One more."""
+        self.series.append(series)
+        self.at_us.append(at_us)
+        self.values.append(value)
+
+
+async def save_readings(conn: Connection, readings: Columns, now: datetime) -> int:
+    """Store readings; the same one twice is one. How many were new."""
+    if not readings.series:
         return 0
-    columns = [list(column) for column in zip(*rows, strict=True)]
+    columns = (Int4s(readings.series), Instants(readings.at_us), Float8s(readings.values))
     saved = await (await conn.execute(SAVE_READINGS, (now, *columns))).fetchone()
     assert saved is not None
     return int(saved[0])

@@ -3,13 +3,16 @@
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import aiomqtt
 
+from ingest.store import Columns
+from telecare.clock import microseconds
 from telecare.db import Pool
 from telecare.enrolment import enrol
 from telecare.ids import uuid7
@@ -158,3 +161,11 @@ async def one(pool: Pool, sql: str, *values: Any) -> Any:
     found = await rows(pool, sql, *values)
     assert len(found) == 1, found
     return found[0][0]
+
+
+def columns(readings: Iterable[tuple[int, datetime, float]]) -> Columns:
+    """Readings (series, instant, value) as the store takes them."""
+    made = Columns()
+    for series, at, value in readings:
+        made.add(series, microseconds(at), value)
+    return made

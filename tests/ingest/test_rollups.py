@@ -14,7 +14,7 @@ from telecare import feed
 from telecare.db import Connection, Pool
 from telecare.register.homes import add_home, enrol_hub, home_to_be_described
 from telecare.settings import Settings
-from tests.helpers import rows
+from tests.helpers import columns, rows
 
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 
@@ -33,7 +33,9 @@ class Store:
 
     async def save(self, *readings: tuple[datetime, float], series: int = 0) -> int:
         async with self.pool.connection() as conn:
-            return await store.save_readings(conn, [(self.series[series], at, value) for at, value in readings], NOW)
+            return await store.save_readings(
+                conn, columns((self.series[series], at, value) for at, value in readings), NOW
+            )
 
     async def fold(self) -> None:
         while await self.rollups.step():

@@ -12,6 +12,7 @@ import pytest
 from ingest.inbox import Inbox
 from ingest.partitions import Native
 from ingest.service import ALARM_TOPICS, READING_TOPICS, AlarmLane, ReadingLane
+from ingest.stream_inbox import StreamInbox
 from telecare.clock import SystemClock
 from telecare.db import Pool, open_pool
 from telecare.settings import Settings
@@ -34,8 +35,8 @@ async def alarm_lane(settings: Settings, pool: Pool, wait: bool = True) -> Async
 
 
 @asynccontextmanager
-async def reading_lane(settings: Settings, pool: Pool) -> AsyncIterator[Inbox]:
-    inbox = Inbox(settings.mqtt, "telecare-ingest-readings", READING_TOPICS, 1000)
+async def reading_lane(settings: Settings, pool: Pool) -> AsyncIterator[StreamInbox]:
+    inbox = StreamInbox(settings.mqtt, "telecare-ingest-readings", READING_TOPICS, 1000)
     async with running(ReadingLane(pool, inbox, settings, SystemClock()).run):
         await until(lambda: inbox.subscribed)
         yield inbox

@@ -25,6 +25,7 @@ from telecare.migrate import migrate
 from telecare.processes import free_port
 from telecare.register.homes import add_home, enrol_hub, home_to_be_described
 from tests.conftest import wait_for_port
+from tests.helpers import columns
 
 HERE = Path(__file__).parent / "pglite"
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -83,7 +84,7 @@ class Place:
 
     async def save(self, *instants: datetime) -> int:
         rows = [(self.series, at, float(n)) for n, at in enumerate(instants)]
-        return await store.save_readings(self.conn, rows, NOON)
+        return await store.save_readings(self.conn, columns(rows), NOON)
 
     async def instants(self) -> list[datetime]:
         cursor = await self.conn.execute("select at from readings order by at")

@@ -9,6 +9,7 @@ from ingest import store
 from telecare import feed
 from telecare.db import Connection, Pool
 from telecare.register.homes import add_home, enrol_hub, home_to_be_described
+from tests.helpers import columns
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -23,7 +24,9 @@ async def series(pool: Pool) -> int:
 
 
 async def save(conn: Connection, series: int, *minutes: int) -> int:
-    return await store.save_readings(conn, [(series, NOW + timedelta(minutes=m), float(m)) for m in minutes], NOW)
+    return await store.save_readings(
+        conn, columns((series, NOW + timedelta(minutes=m), float(m)) for m in minutes), NOW
+    )
 
 
 async def read(pool: Pool, consumer: str = "watcher", commits: int = 50) -> list[float]:

@@ -19,6 +19,7 @@ from telecare.register.homes import NewDevice, NewHome, NewPerson
 from telecare.register.plans import CarePlan
 from telecare.settings import Settings
 from telecare.wire import HubState
+from tests.helpers import columns
 
 SEVEN = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
 
@@ -86,7 +87,7 @@ class Watch:
         name = (self.hub, device, measure)
         async with self.pool.connection() as conn, conn.transaction():
             number = (await ingest_store.series_ids(conn, [name]))[name]
-            await ingest_store.save_readings(conn, [(number, at or self.now, value)], self.now)
+            await ingest_store.save_readings(conn, columns([(number, at or self.now, value)]), self.now)
 
     async def plan(self, **rules: Any) -> None:
         async with self.pool.connection() as conn:

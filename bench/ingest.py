@@ -1,0 +1,188 @@
+"""How many readings a second get from the broker into the store, beside what this machine can do at all.
+
+    python -m bench.ingest --json
+
+Starts a whole system of its own. In the same run: the bare path (`bench.bare`), our ingest with messages of one reading
+of 200 bytes and with packs of ten, and what COPY alone reaches when it must leave repeats out. Each message is
+validated, deduplicated, committed, and then acknowledged; a run ends when every reading is in the table.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, LiteralString
+
+import psycopg
+
+from bench.cpu import used_s
+from bench.latency import system
+from bench.load import Load, publication
+from telecare.enrolment import enrol
+from telecare.errors import TelecareError
+from telecare.register.homes import NewHome
+from telecare.settings import Settings
+
+HUBS: Final = 100
+CONNECTIONS: Final = 4
+PACK: Final = 10  # readings in one pack
+SIZE: Final = 200  # bytes of a message with one reading
+_STEP_S: Final = 0.01  # between two readings of one series
+_COPIED_TOGETHER: Final = 10_000  # rows
+_POLL_S: Final = 0.02
+_WITHIN_S: Final = 120.0
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--messages", type=int, default=100_000)
+    parser.add_argument("--json", action="store_true")
+    wish = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="telecare-bench-") as folder:
+        Path(folder).chmod(0o711)
+        with system(Path(folder) / "data", 0, 1) as settings:
+            found = measure(settings, wish.messages)
+    if wish.json:
+        print(json.dumps(found))
+        return
+    for name, value in found.items():
+        print(f"{name:<20} {value}")
+
+
+def measure(settings: Settings, count: int) -> dict[str, Any]:
+    """Every figure, one after the other; the bare path twice, because a shared machine is not always alike."""
+    hubs = [enrolment.hub for enrolment in asyncio.run(enrol(settings, [(f"b-{n}", _home(n)) for n in range(HUBS)]))]
+    feed = _Readings(hubs)
+    with psycopg.connect(settings.database, autocommit=True) as conn:
+        before = _bare(settings, conn, feed, count)
+        _stored(settings, conn, feed, HUBS * 10, 1)  # every series exists
+        used, single_s = _stored(settings, conn, feed, count, 1)
+        _, packs_s = _stored(settings, conn, feed, 2 * count // PACK, PACK)
+        after = _bare(settings, conn, feed, count)
+        copied = _copy_rows_s(conn, 2 * count)
+    bare, single, packed = count / min(before, after), count / single_s, 2 * count / packs_s
+    cpu = {part: round(seconds * 100_000 / count, 2) for part, seconds in used.items()}
+    return {
+        "messages": count,
+        "bare_msg_s": round(bare),
+        "bare_msg_s_slower": round(count / max(before, after)),
+        "ingest_msg_s": round(single),
+        "ratio_to_bare": round(single / bare, 2),
+        "cpu_s_per_100k": round(cpu["broker"] + cpu["ingest"] + cpu["database"], 1),
+        "cpu_s_per_100k_by_part": cpu,
+        "readings_s": round(packed),
+        "copy_rows_s": round(copied),
+        "ratio_to_copy": round(packed / copied, 2),
+    }
+
+
+def _home(number: int) -> NewHome:
+    return NewHome(address=f"{number} Bench Street")
+
+
+class _Readings:
+    """Makes publications of which none is like another."""
+
+    def __init__(self, hubs: list[str]) -> None:
+        self._topics = [f"telecare/v1/{hub}/readings" for hub in hubs]
+        self._at = time.time() - 6 * 3600
+
+    def packets(self, messages: int, per_message: int, *, bare: bool = False) -> list[list[bytes]]:
+        """For each connection its packets; hub after hub, each with the next times."""
+        made: list[list[bytes]] = [[] for _ in range(CONNECTIONS)]
+        for number in range(messages):
+            turn, hub = divmod(number, len(self._topics))
+            begin = self._at + turn * per_message * _STEP_S
+            records = [self._record(begin + n * _STEP_S) for n in range(per_message)]
+            payload = json.dumps(records).encode()
+            if per_message == 1:
+                records[0]["pad"] = "x" * (SIZE - len(payload) - len(', "pad": ""'))
+                payload = json.dumps(records).encode()
+            mine = made[number % CONNECTIONS]
+            topic = self._topics[hub].replace("/readings", "/bench") if bare else self._topics[hub]
+            mine.append(publication(topic, payload, len(mine)))
+        self._at += (messages // len(self._topics) + 1) * per_message * _STEP_S
+        return made
+
+    def _record(self, at: float) -> dict[str, Any]:
+        return {"n": "env-1/temperature", "u": "Cel", "v": 19.5, "t": round(at, 3)}
+
+
+def _stored(
+    settings: Settings, conn: psycopg.Connection, feed: _Readings, messages: int, per_message: int
+) -> tuple[dict[str, float], float]:
+    """Our ingest: processor seconds by part, and seconds until every reading is in the table."""
+    packets = feed.packets(messages, per_message)
+    wanted = _number(conn, "select count(*) from readings") + messages * per_message
+    before = used_s(os.getpid())
+    took = _timed(settings, packets, lambda: _number(conn, "select count(*) from readings") >= wanted)
+    after = used_s(os.getpid())
+    return {part: after[part] - before[part] for part in after}, took
+
+
+def _bare(settings: Settings, conn: psycopg.Connection, feed: _Readings, messages: int) -> float:
+    """The bare path: seconds until every message is in its table."""
+    conn.execute("drop table if exists bench_raw")
+    command = [sys.executable, "-m", "bench.bare", settings.mqtt, settings.database]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as bare:
+        try:
+            assert bare.stdout is not None
+            assert bare.stdout.readline() == "ready\n"
+            packets = feed.packets(messages, 1, bare=True)
+            done = "select coalesce(max(id), 0) from bench_raw"
+            return _timed(settings, packets, lambda: _number(conn, done) >= messages)
+        finally:
+            bare.kill()
+
+
+def _timed(settings: Settings, packets: list[list[bytes]], done: Callable[[], bool]) -> float:
+    """Seconds from the first packet until `done`. It is not asked before the broker has everything."""
+    load = Load(settings.mqtt, f"bench-{secrets.token_hex(4)}", packets)
+    time.sleep(0.5)  # connections are made
+    begun = time.perf_counter()
+    load.begin()
+    load.end()
+    while not done():
+        if time.perf_counter() - begun > _WITHIN_S:
+            raise TelecareError(f"not everything is stored after {_WITHIN_S:.0f} s")
+        time.sleep(_POLL_S)
+    return time.perf_counter() - begun
+
+
+def _copy_rows_s(conn: psycopg.Connection, count: int) -> float:
+    """Rows a second that COPY brings into a table like ours when repeats are left out; 10,000 in a commit."""
+    conn.execute("create table bench_copy (series_id int, at timestamptz, value float8, primary key (series_id, at))")
+    conn.execute("create temporary table bench_stage (series_id int, at timestamptz, value float8)")
+    begun = time.perf_counter()
+    for first in range(0, count, _COPIED_TOGETHER):
+        with conn.transaction(), conn.cursor() as cursor:
+            with cursor.copy("copy bench_stage from stdin") as copy:
+                copy.write("".join(f"{n % HUBS}\t{_stamp(n)}\t19.5\n" for n in range(first, first + _COPIED_TOGETHER)))
+            cursor.execute("insert into bench_copy select * from bench_stage on conflict do nothing")
+            cursor.execute("truncate bench_stage")
+    took = time.perf_counter() - begun
+    stored = _number(conn, "select count(*) from bench_copy")
+    conn.execute("drop table bench_copy")
+    return stored / took
+
+
+def _stamp(number: int) -> str:
+    minutes, hundredths = divmod(number // HUBS, 6000)
+    return f"2026-01-01 {minutes // 60:02}:{minutes % 60:02}:{hundredths / 100:05.2f}+00"
+
+
+def _number(conn: psycopg.Connection, query: LiteralString) -> int:
+    row = conn.execute(query).fetchone()
+    return int(row[0]) if row else 0
+
+
+if __name__ == "__main__":
+    main()

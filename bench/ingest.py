@@ -65,7 +65,7 @@ def measure(settings: Settings, count: int) -> dict[str, Any]:
         before = _bare(settings, conn, feed, count)
         _stored(settings, conn, feed, HUBS * 10, 1)  # every series exists
         used, single_s = _stored(settings, conn, feed, count, 1)
-        _, packs_s = _stored(settings, conn, feed, 2 * count // PACK, PACK)
+        packs_used, packs_s = _stored(settings, conn, feed, 2 * count // PACK, PACK)
         after = _bare(settings, conn, feed, count)
         copied = _copy_rows_s(conn, 2 * count)
     bare, single, packed = count / min(before, after), count / single_s, 2 * count / packs_s
@@ -78,6 +78,7 @@ def measure(settings: Settings, count: int) -> dict[str, Any]:
         "ratio_to_bare": round(single / bare, 2),
         "cpu_s_per_100k": round(cpu["broker"] + cpu["ingest"] + cpu["database"], 1),
         "cpu_s_per_100k_by_part": cpu,
+        "packs_cpu_s_by_part": {part: round(seconds, 2) for part, seconds in packs_used.items()},
         "readings_s": round(packed),
         "copy_rows_s": round(copied),
         "ratio_to_copy": round(packed / copied, 2),

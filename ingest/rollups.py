@@ -29,7 +29,11 @@ _MERGE: Final = """
         last_at = greatest(r.last_at, excluded.last_at),
         last_value = case when excluded.last_at > r.last_at then excluded.last_value else r.last_value end
 """
-_FED: Final = "unnest(%(series)s::integer[], %(ats)s::timestamptz[], %(values)s::float8[]) f (series_id, at, value)"
+# Read where it lies: to fetch the readings and send them back would cost more than to sum them up.
+_FED: Final = f"""
+    (select u.* from readings_feed f, unnest(f.series_ids, f.ats, f.vals) u (series_id, at, value)
+      where {feed.IN_SPAN}) f
+"""  # noqa: S608
 # What is stored but not folded in yet is still to come: a recomputation leaves it out.
 _FOLDED: Final = """
     not exists (select 1 from readings_feed u, feed_cursors k, unnest(u.series_ids, u.ats) one (series_id, at)
@@ -88,15 +92,10 @@ class Rollups:
         """Fold in the next commits' readings; False when there are none."""
         async with self.pool.connection() as conn, conn.transaction():
             now = await self.now_of(conn)
-            fed = await feed.take(conn, CONSUMER, now)
-            if not fed:
+            taken = await feed.advance(conn, CONSUMER, now)
+            if taken is None:
                 return False
-            values = {
-                "series": [one.series_id for one in fed],
-                "ats": [one.at for one in fed],
-                "values": [one.value for one in fed],
-                "oldest": self._oldest(now),
-            }
+            values = taken.values | {"oldest": self._oldest(now)}
             for span in (HOURLY, DAILY):
                 # Among what is older than the raw readings that are kept, a repeat could not be told from a new one.
                 fold = (

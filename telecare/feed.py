@@ -8,7 +8,7 @@ readings, so a consumer that dies has used each reading wholly or not at all.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from telecare.db import Connection
 
@@ -30,33 +30,63 @@ async def join(conn: Connection, consumer: str, now: datetime) -> None:
     await conn.execute(JOIN, (consumer, now))
 
 
-NEXT: Final = """
-    select f.xid::text, f.n, f.series_ids, f.ats, f.vals from readings_feed f
-     where (f.xid, f.n) > (%(xid)s::xid8, %(n)s) and f.xid < pg_snapshot_xmin(pg_current_snapshot())
-     order by f.xid, f.n limit %(limit)s
+_LAST: Final = """
+    select next.xid::text, next.n from (
+        select f.xid, f.n from readings_feed f
+         where (f.xid, f.n) > (%(xid)s::xid8, %(n)s) and f.xid < pg_snapshot_xmin(pg_current_snapshot())
+         order by f.xid, f.n limit %(limit)s) next
+     order by next.xid desc, next.n desc limit 1
 """
 
 
-async def take(conn: Connection, consumer: str, now: datetime, commits: int = 50) -> Sequence[Fed]:
-    """The next readings, of at most so many commits; the cursor moves past them when the caller's transaction commits.
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Consecutive commits of the feed: after the first place, up to and with the last."""
 
-    A second process with the same consumer's name waits until then.
+    after: tuple[str, int]
+    last: tuple[str, int]
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What `IN_SPAN` needs."""
+        return {"after_xid": self.after[0], "after_n": self.after[1], "last_xid": self.last[0], "last_n": self.last[1]}
+
+
+IN_SPAN: Final = """(f.xid, f.n) > (%(after_xid)s::xid8, %(after_n)s::bigint)
+                    and (f.xid, f.n) <= (%(last_xid)s::xid8, %(last_n)s::bigint)"""
+_READINGS: Final = f"select f.series_ids, f.ats, f.vals from readings_feed f where {IN_SPAN} order by f.xid, f.n"  # noqa: S608
+
+
+async def advance(conn: Connection, consumer: str, now: datetime, commits: int = 50) -> Span | None:
+    """Move the cursor past the next commits, at most so many: which they are, or None where there are none.
+
+    The cursor has moved when the caller's transaction commits; a second process with the same consumer's name waits
+    until then.
     """
     row = await (
         await conn.execute("select xid::text, n from feed_cursors where consumer = %s for update", (consumer,))
     ).fetchone()
     if row is None:
         raise LookupError(f"{consumer} has not joined the feed")
-    rows = await (await conn.execute(NEXT, {"xid": row[0], "n": row[1], "limit": commits})).fetchall()
-    if not rows:
-        return []
+    last = await (await conn.execute(_LAST, {"xid": row[0], "n": row[1], "limit": commits})).fetchone()
+    if last is None:
+        return None
     await conn.execute(
         "update feed_cursors set xid = %s::xid8, n = %s, moved_at = %s where consumer = %s",
-        (rows[-1][0], rows[-1][1], now, consumer),
+        (last[0], last[1], now, consumer),
     )
-    return [
-        Fed(*reading) for _, _, series_ids, ats, values in rows for reading in zip(series_ids, ats, values, strict=True)
-    ]
+    return Span((row[0], row[1]), (last[0], last[1]))
+
+
+async def take(conn: Connection, consumer: str, now: datetime, commits: int = 50) -> Sequence[Fed]:
+    """The next readings, of at most so many commits, moving the cursor as `advance` does."""
+    span = await advance(conn, consumer, now, commits)
+    if span is None:
+        return []
+    # As bytes and not as text: a long array of times is slow to write and slow to read.
+    async with conn.cursor(binary=True) as cursor:
+        rows = await (await cursor.execute(_READINGS.encode(), span.values)).fetchall()
+    return [Fed(*reading) for columns in rows for reading in zip(*columns, strict=True)]
 
 
 async def prune(conn: Connection) -> int:

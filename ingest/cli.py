@@ -44,7 +44,10 @@ async def _run(settings: Settings, lane: LaneName, stop: asyncio.Event) -> None:
     from telecare.clock import SystemClock
     from telecare.db import open_pool
 
-    async with open_pool(settings.database, name="ingest", size=4) as pool, asyncio.TaskGroup() as lanes:
+    async with (
+        open_pool(settings.database, name="ingest", size=4 + settings.readings_writers) as pool,
+        asyncio.TaskGroup() as lanes,
+    ):
         if lane is not LaneName.READINGS:
             inbox = Inbox(
                 settings.mqtt, "telecare-ingest-alarms", ALARM_TOPICS, settings.ingest_buffer, settings.mqtt_ca_file

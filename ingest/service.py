@@ -182,6 +182,7 @@ class ReadingLane(_Lane):
 
     def __init__(self, pool: Pool, inbox: StreamInbox, settings: Settings, clock: Clock) -> None:
         super().__init__(pool, inbox, settings, clock)
+        self._stream = inbox
         self._series: dict[store.Name, int] = {}
         # By topic and the name in the pack, with the measure's unit: what the quick way needs to know.
         self._known: dict[tuple[str, str], tuple[int, str | None]] = {}
@@ -269,7 +270,15 @@ class ReadingLane(_Lane):
                 await store.keep_unreadable(conn, None, message.topic, message.payload, reason, now)
 
     def helpers(self) -> dict[str, Awaitable[None]]:
-        return {"rollups": self._roll_up()}
+        # While one writer waits for the database, another reads packs.
+        more: dict[str, Awaitable[None]] = {
+            f"writer {n}": self._writer().work() for n in range(2, self.settings.readings_writers + 1)
+        }
+        return {"rollups": self._roll_up()} | more
+
+    def _writer(self) -> "ReadingLane":
+        """Another one that takes from the same connection, with a memory of its own."""
+        return ReadingLane(self.pool, self._stream, self.settings, self.clock)
 
     async def _roll_up(self) -> None:
         rollups = Rollups(self.pool, self.settings)

@@ -30,6 +30,8 @@ log = logging.getLogger("alerts")
 NowOf = Callable[[Connection], Awaitable[datetime]]
 
 _TRIES = 5
+_BUGS = (AssertionError, LookupError, TypeError, ValueError)
+_ALARMS_PER_COMMIT = 50
 _RETIRE_EVERY_S = 3600.0
 _SET_ASIDE_S = 30.0  # an alarm whose taking failed is tried again after this long; the others go on meanwhile
 
@@ -73,80 +75,103 @@ class Engine:
     # ------------------------------------------------------------ alarms
 
     async def take_step(self) -> bool:
-        """Give the longest-waiting alarm its place; False when none waits."""
-        now_s = asyncio.get_running_loop().time()
-        self._aside = {alarm: until for alarm, until in self._aside.items() if until > now_s}
-        alarm_id: UUID | None = None
+        """Give the longest-waiting alarms their places; False when none waits."""
         try:
-            async with self.pool.connection() as conn, conn.transaction():
-                alarm_id = await store.next_waiting(conn, list(self._aside))
-                if alarm_id is None:
-                    return False
-                await self._take(conn, alarm_id)
-                return True
-        except (AssertionError, LookupError, TypeError, ValueError):
-            # A bug with one alarm must not keep the others waiting: the alarm keeps its place in the queue, the row's
-            # age is watched by /health, and it is tried again.
-            if alarm_id is None:
+            return await self._take_some(_ALARMS_PER_COMMIT)
+        except _BUGS:
+            # One of them: the others must not wait for it.
+            log.exception("alarms could not be taken together", extra={"event": "alarms_one_by_one"})
+        for _ in range(_ALARMS_PER_COMMIT):
+            if not await self._take_one():
+                break
+        return True
+
+    async def _take_one(self) -> bool:
+        """As `take_step`, but one alarm; one that cannot be taken is set aside for a while.
+
+        It keeps its place in the queue, the row's age is watched by /health, and it is tried again.
+        """
+        taking: list[UUID] = []
+        try:
+            return await self._take_some(1, taking)
+        except _BUGS:
+            if not taking:
                 raise
-            log.exception("alarm could not be taken", extra={"event": "alarm_set_aside", "alarm": alarm_id})
-            self._aside[alarm_id] = now_s + _SET_ASIDE_S
+            log.exception("alarm could not be taken", extra={"event": "alarm_set_aside", "alarm": taking[0]})
+            self._aside[taking[0]] = asyncio.get_running_loop().time() + _SET_ASIDE_S
             return True
 
-    async def _take(self, conn: Connection, alarm_id: UUID) -> None:
-        now = await self.now_of(conn)
+    async def _take_some(self, most: int, taking: list[UUID] | None = None) -> bool:
+        """Those that wait together share a commit. `taking` is told which they are."""
+        now_s = asyncio.get_running_loop().time()
+        self._aside = {alarm: until for alarm, until in self._aside.items() if until > now_s}
+        async with self.pool.connection() as conn, conn.transaction():
+            alarms = await store.next_waiting(conn, list(self._aside), most)
+            if taking is not None:
+                taking += alarms
+            if not alarms:
+                return False
+            now = await self.now_of(conn)
+            changed = [await self._take(conn, alarm, now) for alarm in alarms]
+            await store.publish_changes(conn, list(dict.fromkeys(changed)), now)
+            return True
+
+    async def _take(self, conn: Connection, alarm_id: UUID, now: datetime) -> int:
+        """Give one alarm its place; the number of its alert."""
         arrival = await store.arrival(conn, alarm_id)
-        if await self._join_cancelled(conn, arrival):
-            return
+        if arrival.cancels is not None:
+            named = await store.alert_of_alarm(conn, arrival.hub, arrival.cancels)
+            if named is not None:
+                return await self._join_cancelled(conn, arrival, named, now)
         placement = place(arrival)
-        alert_id = await self._open_or_join(conn, arrival, placement, now)
+        alert_id, entries = await self._open_or_join(conn, arrival, placement, now)
         await store.give_place(conn, alarm_id, alert_id, now)
         if placement.announces:
             expires_at = now + command_validity(self.settings)
             await store.queue_command(conn, alert_id, "help-is-coming", alarm_id, now, expires_at)
-            await store.log(conn, alert_id, now, "system", "announced", {"text": "help-is-coming"})
-        await store.publish_change(conn, alert_id, now)
+            entries.append(("system", "announced", {"text": "help-is-coming"}))
+        await store.log_all(conn, alert_id, now, entries)
+        return alert_id
 
-    async def _open_or_join(self, conn: Connection, arrival: Arrival, placement: Placement, now: datetime) -> int:
+    async def _open_or_join(
+        self, conn: Connection, arrival: Arrival, placement: Placement, now: datetime
+    ) -> tuple[int, list[store.Entry]]:
+        """The alert's number, and what is to be written down about it."""
         due_at = first_due(placement.priority, now, ladder(self.settings))
         for _ in range(_TRIES):  # the open alert may be closed between our two statements
             opened = await store.open_alert(conn, arrival, placement, now, due_at)
             if opened is not None:
-                await self._raised(conn, opened, arrival, placement, now)
-                return opened
+                return opened, await self._raised(conn, opened, arrival, placement, now)
             joined = await store.join_open_alert(conn, placement)
             if joined is not None:
                 detail = {"alarm": str(arrival.alarm_id), "kind": arrival.kind, "reason": placement.reason}
-                await store.log(conn, joined, now, "device", "alarm-joined", detail)
-                await store.log(conn, joined, now, "system", "re-sounded", {"because": "another alarm"})
-                return joined
+                return joined, [
+                    ("device", "alarm-joined", detail),
+                    ("system", "re-sounded", {"because": "another alarm"}),
+                ]
         raise LookupError(f"the alert was opened and closed by others {_TRIES} times")
 
     async def _raised(
         self, conn: Connection, alert_id: int, arrival: Arrival, placement: Placement, now: datetime
-    ) -> None:
+    ) -> list[store.Entry]:
         detail = {"alarm": str(arrival.alarm_id), "kind": placement.kind, "rule": POLICY, "reason": placement.reason}
-        await store.log(conn, alert_id, now, "system", "raised", detail)
+        entries: list[store.Entry] = [("system", "raised", detail)]
         if placement.is_test:
             await store.close_test(conn, alert_id, now)
-            await store.log(conn, alert_id, now, "system", "closed", {"cause": "test", "reason": "proof of the path"})
+            entries.append(("system", "closed", {"cause": "test", "reason": "proof of the path"}))
         log.info(
             "alert raised",
             extra={"event": "alert_raised", "alert": alert_id, "level": int(placement.priority), "hub": arrival.hub},
         )
+        return entries
 
-    async def _join_cancelled(self, conn: Connection, arrival: Arrival) -> bool:
+    async def _join_cancelled(self, conn: Connection, arrival: Arrival, alert_id: int, now: datetime) -> int:
         """A cancel joins the alert of the alarm that it names, open or closed, and changes nothing else there."""
-        named = await store.cancelled_alarm(conn, arrival.alarm_id)
-        alert_id = await store.alert_of_alarm(conn, arrival.hub, named) if named else None
-        if alert_id is None:
-            return False
-        now = await self.now_of(conn)
         await store.count_alarm(conn, alert_id)
-        await store.log(conn, alert_id, now, "wearer", "alarm-joined", {"kind": arrival.kind, "cancels": named})
+        detail = {"kind": arrival.kind, "cancels": arrival.cancels}
+        await store.log(conn, alert_id, now, "wearer", "alarm-joined", detail)
         await store.give_place(conn, arrival.alarm_id, alert_id, now)
-        await store.publish_change(conn, alert_id, now)
-        return True
+        return alert_id
 
     # ------------------------------------------------------------ deadlines
 

@@ -1,5 +1,7 @@
 """Every SQL statement that changes an alert."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -22,21 +24,24 @@ _FEW: Final = 3  # a device name in more homes than this is a common name and te
 NEXT_WAITING = """
     select w.alarm_id from alarms_waiting w
      where not w.alarm_id = any(%(aside)s)
-     order by w.received_at limit 1 for update skip locked
+     order by w.received_at limit %(most)s for update skip locked
 """
 
 
-async def next_waiting(conn: Connection, aside: list[UUID]) -> UUID | None:
-    """The longest-waiting alarm that nobody else is taking, locked; alarms in `aside` are passed over."""
-    row = await (await conn.execute(NEXT_WAITING, {"aside": aside})).fetchone()
-    return row[0] if row else None
+async def next_waiting(conn: Connection, aside: list[UUID], most: int) -> list[UUID]:
+    """The longest-waiting alarms that nobody else is taking, locked; alarms in `aside` are passed over."""
+    rows = await (await conn.execute(NEXT_WAITING, {"aside": aside, "most": most})).fetchall()
+    return [row[0] for row in rows]
 
 
 ARRIVAL = """
     select a.hub, h.home_id, a.device, a.kind, a.at, a.received_at, a.location, a.doubts, a.test,
            d.name is not null or f.alarm_id is not null, p.id, p.name, f.sentence,
            exists (select 1 from test_windows t where t.home_id = h.home_id and t.device = a.device
-                    and a.received_at >= t.opened_at and a.received_at < t.ends_at)
+                    and a.received_at >= t.opened_at and a.received_at < t.ends_at),
+           array(select r.id from people r where r.home_id = h.home_id order by r.id),
+           array(select r.name from people r where r.home_id = h.home_id order by r.id),
+           case when a.kind = 'cancel' then a.evidence ->> 'cancels' end
       from alarms a
       join hubs h on h.name = a.hub
       left join devices d on d.home_id = h.home_id and d.name = a.device
@@ -50,7 +55,8 @@ async def arrival(conn: Connection, alarm_id: UUID) -> Arrival:
     """An alarm with what the register knows about where it came from."""
     row = await (await conn.execute(ARRIVAL, (alarm_id,))).fetchone()
     assert row is not None
-    (hub, home_id, device, kind, at, received_at, location, doubts, test, known, wearer, name, found, window) = row
+    hub, home_id, device, kind, at, received_at, location, doubts, test, known, wearer, name, found, *more = row
+    window, ids, names, cancels = more
     return Arrival(
         alarm_id=alarm_id,
         hub=hub,
@@ -65,24 +71,21 @@ async def arrival(conn: Connection, alarm_id: UUID) -> Arrival:
         test_window_open=window,
         device_registered=known,
         wearer=Someone(wearer, name) if wearer else None,
-        residents=await _people(conn, "select id, name from people where home_id = %s", home_id),
+        residents=tuple(Someone(*one) for one in zip(ids, names, strict=True)),
         owners_elsewhere=() if known else await _owners_of(conn, device),
         finding=found,
+        cancels=cancels,
     )
 
 
 async def _owners_of(conn: Connection, device: str) -> tuple[Someone, ...]:
-    found = await _people(
-        conn,
-        """select p.id, p.name from devices d join people p on p.id = d.person_id where d.name = %s limit 4""",
-        device,
-    )
-    return found if len(found) <= _FEW else ()
-
-
-async def _people(conn: Connection, sql: str, parameter: object) -> tuple[Someone, ...]:
-    rows = await (await conn.execute(sql.encode(), (parameter,))).fetchall()
-    return tuple(Someone(*row) for row in rows)
+    rows = await (
+        await conn.execute(
+            "select p.id, p.name from devices d join people p on p.id = d.person_id where d.name = %s limit 4",
+            (device,),
+        )
+    ).fetchall()
+    return tuple(Someone(*row) for row in rows) if len(rows) <= _FEW else ()
 
 
 async def alert_of_alarm(conn: Connection, hub: str, given_id: str) -> int | None:
@@ -93,14 +96,6 @@ async def alert_of_alarm(conn: Connection, hub: str, given_id: str) -> int | Non
                 where a.hub = %s and a.given_id = %s""",
             (hub, given_id),
         )
-    ).fetchone()
-    return row[0] if row else None
-
-
-async def cancelled_alarm(conn: Connection, alarm_id: UUID) -> str | None:
-    """For a cancel: what it says it takes back."""
-    row = await (
-        await conn.execute("select evidence ->> 'cancels' from alarms where id = %s and kind = 'cancel'", (alarm_id,))
     ).fetchone()
     return row[0] if row else None
 
@@ -171,9 +166,11 @@ async def count_alarm(conn: Connection, alert_id: int) -> None:
 async def give_place(conn: Connection, alarm_id: UUID, alert_id: int, now: datetime) -> None:
     """Give an alarm its one place, and take it off the waiting list."""
     await conn.execute(
-        "insert into alert_alarms (alarm_id, alert_id, joined_at) values (%s, %s, %s)", (alarm_id, alert_id, now)
+        """with placed as (insert into alert_alarms (alarm_id, alert_id, joined_at)
+                           values (%(alarm)s, %(alert)s, %(now)s) returning alarm_id)
+           delete from alarms_waiting w using placed where w.alarm_id = placed.alarm_id""",
+        {"alarm": alarm_id, "alert": alert_id, "now": now},
     )
-    await conn.execute("delete from alarms_waiting where alarm_id = %s", (alarm_id,))
 
 
 # ---------------------------------------------------------------- deadlines
@@ -312,14 +309,40 @@ async def log(
     )
 
 
+Entry = tuple[str, str, dict[str, Any]]  # who, what, detail
+
+
+async def log_all(conn: Connection, alert_id: int, now: datetime, entries: Sequence[Entry]) -> None:
+    """Write down several steps of one moment, in this order."""
+    await conn.execute(
+        """insert into alert_log (alert_id, at, who, what, detail)
+           select %s, %s, e.who, e.what, e.detail::jsonb
+             from unnest(%s::text[], %s::text[], %s::text[]) with ordinality e (who, what, detail, place)
+            order by e.place""",
+        (
+            alert_id,
+            now,
+            *(list(column) for column in zip(*((w, x, json.dumps(d)) for w, x, d in entries), strict=True)),
+        ),
+    )
+
+
 async def publish_change(conn: Connection, alert_id: int, now: datetime) -> None:
     """Number this change for the screens. Last in its transaction: the counter row is held until the commit."""
+    await publish_changes(conn, [alert_id], now)
+
+
+async def publish_changes(conn: Connection, alert_ids: Sequence[int], now: datetime) -> None:
+    """Number these changes for the screens, in this order. Last in their transaction."""
     await conn.execute(
-        """with next as (update alert_event_counter set n = n + 1 returning n)
-           insert into alert_events (n, alert_id, at) select n, %s, %s from next""",
-        (alert_id, now),
+        """with next as (update alert_event_counter set n = n + cardinality(%(ids)s::bigint[])
+                         returning n - cardinality(%(ids)s::bigint[]) as before),
+                made as (insert into alert_events (n, alert_id, at)
+                         select next.before + c.place, c.alert_id, %(now)s
+                           from next, unnest(%(ids)s::bigint[]) with ordinality c (alert_id, place))
+           select pg_notify(%(channel)s, '')""",
+        {"ids": list(alert_ids), "now": now, "channel": CHANGED},
     )
-    await conn.execute("select pg_notify(%s, '')", (CHANGED,))
 
 
 # ---------------------------------------------------------------- messages and commands, to be sent after the commit

@@ -1,0 +1,126 @@
+"""The readings' connection: a broker that goes, is mute, refuses, or sends more than we can hold."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from ingest import mqtt_reader, stream_inbox
+from ingest.mqtt_reader import PacketReader
+from ingest.service import READING_TOPICS
+from ingest.stream_inbox import StreamInbox
+from telecare.settings import Settings
+from tests.helpers import Hub, connected, enrolled, until
+
+ACCEPTED = b"\x20\x03\x00\x00\x00"
+SUBSCRIBED = b"\x90\x04\x00\x01\x00\x01"
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def a_broker(handler: Handler) -> AsyncIterator[str]:
+    """The far edge: something that answers on a port; its URL."""
+    server = await asyncio.start_server(handler, "127.0.0.1", 0)
+    async with server:
+        yield f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str, limit: int = 1000) -> AsyncIterator[StreamInbox]:
+    inbox = StreamInbox(url, "test-readings", READING_TOPICS, limit)
+    inbox.open()
+    try:
+        yield inbox
+    finally:
+        await inbox.close()
+
+
+async def test_what_is_not_acknowledged_comes_again_on_the_next_connection(settings: Settings) -> None:
+    async with connected(settings, await enrolled(settings)) as hub:
+        async with opened(settings.mqtt) as inbox:
+            await until(lambda: inbox.subscribed)
+            for number in range(3):
+                await hub.publish("readings", json.dumps([number]).encode())
+            first = await inbox.take(1)
+            inbox.acknowledge(first)
+            await until(lambda: len(inbox._waiting) == 2)
+            # The connection breaks; a new one takes the session up.
+            assert inbox._link is not None
+            assert inbox._link._transport is not None
+            inbox._link._transport.abort()
+            await until(lambda: not inbox.subscribed)
+            await until(lambda: inbox.subscribed)
+            await until(lambda: len(inbox._waiting) == 2)
+            again = await inbox.take(10)
+            assert [json.loads(message.payload) for message in again] == [[1], [2]]
+            assert {message.connection for message in again} == {2}
+            inbox.acknowledge(first)  # of a connection that is gone: says nothing
+            inbox.acknowledge(again)
+        async with opened(settings.mqtt) as inbox:
+            await until(lambda: inbox.subscribed)
+            await hub.publish("readings", b"[9]")
+            assert [message.payload for message in await inbox.take(10)] == [b"[9]"]
+
+
+async def test_when_it_is_full_it_does_not_read_and_nothing_is_lost(settings: Settings, hub: Hub) -> None:
+    payload = b"[" + b" " * 20_000 + b"]"
+    async with opened(settings.mqtt, limit=10) as inbox:
+        await until(lambda: inbox.subscribed)
+        for _ in range(200):
+            await hub.publish("readings", payload)
+        await until(lambda: inbox._link is not None and inbox._link._paused)
+        await asyncio.sleep(0.2)
+        assert len(inbox._waiting) < 60  # the limit, and what one piece of the stream held
+        taken = 0
+        while taken < 200:
+            messages = await inbox.take(7)
+            inbox.acknowledge(messages)
+            taken += len(messages)
+        assert taken == 200
+
+
+async def test_a_broker_that_falls_mute_is_left(monkeypatch: Any) -> None:
+    monkeypatch.setattr(stream_inbox, "_ANSWER_S", 0.3)
+    calls = 0
+
+    async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > 1:  # the first one never says a word
+            writer.write(ACCEPTED + SUBSCRIBED)
+        while await reader.read(1000):
+            pass
+
+    async with a_broker(mute) as url, opened(url) as inbox:
+        await until(lambda: calls >= 2 and inbox.subscribed)
+        await until(lambda: calls >= 3)
+
+
+@pytest.mark.parametrize(
+    "answer", [b"\x20\x03\x00\x87\x00", ACCEPTED + b"\x90\x04\x00\x01\x00\x80", b"\xff" * 20, b"\x30\x01\x00", b""]
+)
+async def test_a_broker_that_refuses_or_talks_nonsense_is_asked_again(answer: bytes) -> None:
+    calls = 0
+
+    async def bad_then_good(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal calls
+        calls += 1
+        heard = PacketReader(1).feed(await reader.read(1000))[1]
+        assert [control.kind for control in heard] == [1]  # CONNECT
+        writer.write(answer if calls == 1 else ACCEPTED)
+        if calls == 1:
+            with contextlib.suppress(OSError):
+                await writer.drain()
+            writer.close()
+            return
+        await reader.readexactly(len(mqtt_reader.subscribe(READING_TOPICS)))
+        writer.write(SUBSCRIBED)
+        while await reader.read(1000):
+            pass
+
+    async with a_broker(bad_then_good) as url, opened(url) as inbox:
+        await until(lambda: inbox.subscribed)
+    assert calls == 2

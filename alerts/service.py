@@ -159,6 +159,7 @@ class Engine:
         while True:
             try:
                 async with client_for(self.settings.mqtt, ca_file=self.settings.mqtt_ca_file) as client:
+                    client.pending_calls_threshold = store.COMMANDS_AT_ONCE  # above it aiomqtt complains
                     self.subscribed = True
                     backoff.well()
 
@@ -166,8 +167,8 @@ class Engine:
                         return await self.command_step(connected)
 
                     await keep_doing(step, wake, self.clock, poll_s, "commands")
-            except aiomqtt.MqttError as problem:
-                log.warning("broker away", extra={"event": "broker_away", "why": str(problem)})
+            except* aiomqtt.MqttError as problem:
+                log.warning("broker away", extra={"event": "broker_away", "why": str(problem.exceptions[0])})
             finally:
                 self.subscribed = False
             await self.clock.sleep(backoff.again())
@@ -177,14 +178,15 @@ class Engine:
         async with self.pool.connection() as conn, conn.transaction():
             now = await self.now_of(conn)
             waiting = await store.unsent_commands(conn, now)
-            for command_id, hub, kind, text, alarm_id, expires_at, _ in waiting:
-                command = Command(
-                    id=str(command_id),
-                    kind=kind,
-                    text=text,
-                    alarm=str(alarm_id) if alarm_id else None,
-                    expires_at=format_instant(expires_at),
-                )
-                await client.publish(topic(hub, "command"), encode(command), qos=1)
-                await store.command_sent(conn, command_id, now)
+            async with asyncio.TaskGroup() as group:
+                for command_id, hub, kind, text, alarm_id, expires_at, _ in waiting:
+                    command = Command(
+                        id=str(command_id),
+                        kind=kind,
+                        text=text,
+                        alarm=str(alarm_id) if alarm_id else None,
+                        expires_at=format_instant(expires_at),
+                    )
+                    group.create_task(client.publish(topic(hub, "command"), encode(command), qos=1))
+            await store.commands_sent(conn, [row[0] for row in waiting], now)
         return bool(waiting)

@@ -227,18 +227,19 @@ async def message_failed(conn: Connection, message_id: UUID, why: str, try_again
     )
 
 
+COMMANDS_AT_ONCE: Final = 100
 UNSENT_COMMANDS = """
     select id, hub, kind, text, alarm_id, expires_at, alert_id from commands
      where sent_at is null and expires_at > %(now)s
-     order by created_at limit 100 for update skip locked
+     order by created_at limit %(most)s for update skip locked
 """
 
 
 async def unsent_commands(conn: Connection, now: datetime) -> list[tuple[Any, ...]]:
     """Commands to be published, locked: (id, hub, kind, text, alarm_id, expires_at, alert_id)."""
-    return await (await conn.execute(UNSENT_COMMANDS, {"now": now})).fetchall()
+    return await (await conn.execute(UNSENT_COMMANDS, {"now": now, "most": COMMANDS_AT_ONCE})).fetchall()
 
 
-async def command_sent(conn: Connection, command_id: UUID, now: datetime) -> None:
-    """The broker has it."""
-    await conn.execute("update commands set sent_at = %s where id = %s", (now, command_id))
+async def commands_sent(conn: Connection, command_ids: Sequence[UUID], now: datetime) -> None:
+    """The broker has them."""
+    await conn.execute("update commands set sent_at = %s where id = any(%s)", (now, list(command_ids)))

@@ -9,6 +9,7 @@ when it was due until it is committed, and until it has its place in an alert th
 import argparse
 import asyncio
 import json
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any, Final
 import aiomqtt
 from psycopg import AsyncConnection
 
+from bench.cpu import used_s
 from bench.latency import system
 from bench.limits import percentiles
 from telecare.clock import SystemClock, format_instant
@@ -27,7 +29,7 @@ from telecare.register.homes import NewDevice, NewHome, NewPerson
 from telecare.settings import Settings
 
 CONNECTIONS: Final = 4
-_STEP_S: Final = 0.01
+_STEP_S: Final = 0.05
 _WITHIN_S: Final = 120.0
 
 
@@ -56,11 +58,13 @@ async def measure(settings: Settings, homes: int, rate: float, seconds: float) -
     due: dict[str, float] = {}
     begun = time.time() + 1
     count = int(rate * seconds)
+    before = used_s(os.getpid())
     async with asyncio.TaskGroup() as group:
         for first in range(CONNECTIONS):
             group.create_task(_publish(settings, hubs, range(first, count, CONNECTIONS), begun, rate, due))
     published = time.time()
     visible_s = await _until_placed(settings, count, begun + seconds)
+    after = used_s(os.getpid())
     async with await AsyncConnection.connect(settings.database) as conn:
         committed = await _times(conn, "select given_id, extract(epoch from received_at)::float8 from alarms")
         placed = await _times(
@@ -81,6 +85,7 @@ async def measure(settings: Settings, homes: int, rate: float, seconds: float) -
         ),
         "due_to_placed_ms": percentiles([1000 * (at - due[alarm]) for alarm, at in placed.items() if alarm in due]),
         "all_visible_after_s": round(visible_s, 2),
+        "cpu_ms_per_alarm_by_part": {part: round(1000 * (after[part] - before[part]) / count, 2) for part in after},
     }
 
 

@@ -14,6 +14,7 @@ import aiomqtt
 
 from alerts import asks, calls, store
 from alerts.domain import POLICY, Arrival, Placement, climb, first_due, place
+from alerts.incidents import service as incidents
 from alerts.providers import Provider, ProviderRefused, ProviderUnavailable
 from alerts.retention import retire
 from alerts.settings import command_validity, ladder
@@ -75,44 +76,63 @@ class Engine:
     # ------------------------------------------------------------ alarms
 
     async def take_step(self) -> bool:
-        """Give the longest-waiting alarms their places; False when none waits."""
-        try:
-            return await self._take_some(_ALARMS_PER_COMMIT)
-        except _BUGS:
-            # One of them: the others must not wait for it.
-            log.exception("alarms could not be taken together", extra={"event": "alarms_one_by_one"})
-        for _ in range(_ALARMS_PER_COMMIT):
-            if not await self._take_one():
-                break
-        return True
+        """Give the longest-waiting alarms their places; False when none waits.
 
-    async def _take_one(self) -> bool:
-        """As `take_step`, but one alarm; one that cannot be taken is set aside for a while.
+        Those that may be part of an incident come last: nobody who calls waits behind a power cut.
+        """
+        for shared in (False, True):
+            try:
+                found = await self._take_some(_ALARMS_PER_COMMIT, shared=shared)
+            except _BUGS:
+                # One of them: the others must not wait for it.
+                log.exception("alarms could not be taken together", extra={"event": "alarms_one_by_one"})
+                await self._take_one_by_one()
+                return True
+            if found:
+                return True
+        return False
+
+    async def _take_one_by_one(self) -> None:
+        """As many as share a commit, each in its own, as alarms of single homes; one that cannot be taken is set aside.
 
         It keeps its place in the queue, the row's age is watched by /health, and it is tried again.
         """
-        taking: list[UUID] = []
-        try:
-            return await self._take_some(1, taking)
-        except _BUGS:
-            if not taking:
-                raise
-            log.exception("alarm could not be taken", extra={"event": "alarm_set_aside", "alarm": taking[0]})
-            self._aside[taking[0]] = asyncio.get_running_loop().time() + _SET_ASIDE_S
-            return True
+        for _ in range(_ALARMS_PER_COMMIT):
+            taking: list[UUID] = []
+            try:
+                if not (await self._take_some(1, taking) or await self._take_some(1, taking, shared=True, alone=True)):
+                    return
+            except _BUGS:
+                if not taking:
+                    raise
+                log.exception("alarm could not be taken", extra={"event": "alarm_set_aside", "alarm": taking[0]})
+                self._aside[taking[0]] = asyncio.get_running_loop().time() + _SET_ASIDE_S
 
-    async def _take_some(self, most: int, taking: list[UUID] | None = None) -> bool:
-        """Those that wait together share a commit. `taking` is told which they are."""
+    async def _take_some(
+        self, most: int, taking: list[UUID] | None = None, *, shared: bool = False, alone: bool = False
+    ) -> bool:
+        """Those that wait together share a commit. `taking` is told which they are.
+
+        `shared`: those that may be part of an incident; with `alone` they are taken as if there were none.
+        """
         now_s = asyncio.get_running_loop().time()
         self._aside = {alarm: until for alarm, until in self._aside.items() if until > now_s}
         async with self.pool.connection() as conn, conn.transaction():
-            alarms = await store.next_waiting(conn, list(self._aside), most)
+            aside = list(self._aside)
+            changed: list[int] = []
+            if shared:
+                signals = await incidents.next_waiting(conn, aside, most if alone else self.settings.incident_batch)
+                alarms = [signal.alarm_id for signal in signals]
+            else:
+                alarms = await store.next_waiting(conn, aside, most)
             if taking is not None:
                 taking += alarms
             if not alarms:
                 return False
             now = await self.now_of(conn)
-            changed = [await self._take(conn, alarm, now) for alarm in alarms]
+            if shared and not alone:
+                alarms, changed = await incidents.gather(conn, self.settings, signals, now)
+            changed += [await self._take(conn, alarm, now) for alarm in alarms[:most]]
             await store.publish_changes(conn, list(dict.fromkeys(changed)), now)
             return True
 

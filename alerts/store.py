@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from psycopg.types.json import Jsonb
 
 from alerts.domain import Arrival, Placement, Someone, Waiting
+from alerts.incidents.domain import SHARED
 from telecare.db import Connection
 from telecare.ids import uuid7
 from telecare.vocabulary import Kind, Priority
@@ -22,15 +23,19 @@ _FEW: Final = 3  # a device name in more homes than this is a common name and te
 # ---------------------------------------------------------------- taking alarms
 
 NEXT_WAITING = """
-    select w.alarm_id from alarms_waiting w
-     where not w.alarm_id = any(%(aside)s)
-     order by w.received_at limit %(most)s for update skip locked
+    select w.alarm_id from alarms_waiting w join alarms a on a.id = w.alarm_id
+     where not w.alarm_id = any(%(aside)s) and (a.test or not a.kind = any(%(shared)s))
+     order by w.received_at limit %(most)s for update of w skip locked
 """
 
 
 async def next_waiting(conn: Connection, aside: list[UUID], most: int) -> list[UUID]:
-    """The longest-waiting alarms that nobody else is taking, locked; alarms in `aside` are passed over."""
-    rows = await (await conn.execute(NEXT_WAITING, {"aside": aside, "most": most})).fetchall()
+    """The longest-waiting alarms that nobody else is taking, locked; alarms in `aside` are passed over.
+
+    Those that may be part of an incident are left to `alerts.incidents`: a person does not wait behind a power cut.
+    """
+    shared = [kind.value for kind in SHARED]
+    rows = await (await conn.execute(NEXT_WAITING, {"aside": aside, "most": most, "shared": shared})).fetchall()
     return [row[0] for row in rows]
 
 
@@ -287,8 +292,9 @@ async def owner_and_state(conn: Connection, alert_id: int) -> tuple[str | None, 
 async def raised_where(conn: Connection, alert_id: int) -> tuple[datetime, ZoneInfo]:
     """When an alert was raised, and the time zone of its council."""
     cursor = await conn.execute(
-        """select a.raised_at, c.timezone from alerts a join homes h on h.id = a.home_id
-             join councils c on c.id = h.council_id where a.id = %s""",
+        """select a.raised_at, coalesce(c.timezone, i.timezone)
+             from alerts a left join homes h on h.id = a.home_id left join councils c on c.id = h.council_id
+             left join incidents i on i.alert_id = a.id where a.id = %s""",
         (alert_id,),
     )
     row = await cursor.fetchone()
@@ -350,17 +356,18 @@ async def publish_changes(conn: Connection, alert_ids: Sequence[int], now: datet
 
 async def queue_command(
     conn: Connection, alert_id: int, text: str, alarm_id: UUID | None, now: datetime, expires_at: datetime
-) -> None:
-    """Have the alert's hub announce something to the wearer."""
-    await conn.execute(
+) -> bool:
+    """Have the alert's hub announce something to the wearer; False where it has none: an incident is nobody's own."""
+    cursor = await conn.execute(
         """insert into commands (id, hub, kind, text, alarm_id, alert_id, created_at, expires_at)
            select %(id)s, a.hub, 'announce', %(text)s,
                   coalesce(%(alarm)s::uuid, (select alarm_id from alert_alarms
                                               where alert_id = a.id order by joined_at desc limit 1)),
                   a.id, %(now)s, %(expires)s
-             from alerts a where a.id = %(alert)s""",
+             from alerts a where a.id = %(alert)s and a.hub is not null""",
         {"id": uuid7(), "text": text, "alarm": alarm_id, "now": now, "expires": expires_at, "alert": alert_id},
     )
+    return cursor.rowcount == 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ SILENT_HUBS: Final = """
                       select e.name from hubs e where e.enrolled_at <= %(now)s - %(first_word)s
                          and not exists (select 1 from hub_states x where x.hub = e.name))
        and (s.hub is null or %(well_since)s + (s.silent_at - s.received_at) <= %(now)s)
-       and not exists (select 1 from silences x where x.hub = h.name and x.device = '' and x.ended_at is null)
+       and not exists (select 1 from silences x where x.home_id = h.home_id and x.hub = h.name and x.device = ''
+                                                  and x.ended_at is null)
      order by s.silent_at nulls first, h.name limit %(most)s for no key update of h skip locked
 """
 

@@ -14,6 +14,7 @@ from telecare.errors import NotFound
 from telecare.vocabulary import Priority
 
 WORDS_LIMIT: Final = 1000  # characters
+HOMES_AT_ONCE: Final = 1000  # named in one step; more only as all that are left
 
 
 class Check(StrEnum):
@@ -79,7 +80,7 @@ def _problems(result: Check, words: str, homes: Sequence[UUID], *, all_left: boo
     elif all_left and not words.strip():
         found.append("words: say how you know, for all of them")
     if all_left and result is Check.NO_ANSWER:
-        found.append("result: nobody has rung all of them; tick the homes that did not answer")
+        found.append("all_left: nobody has rung all of them; tick the homes that did not answer")
     return found
 
 

@@ -47,7 +47,7 @@ class _Taking:
         self.conn, self.settings, self.waiting, self.now = conn, settings, waiting, now
         self.since = store.window_start(now, settings.incident_window_s)
         self.changed: set[int] = set()
-        self.opened: set[int] = set()
+        self.opened: dict[int, list[int]] = {}  # incidents, each with the alerts of single homes that it closed
 
     async def take(self) -> list[UUID]:
         """Take what belongs to incidents; the alarms that do not."""
@@ -94,27 +94,24 @@ class _Taking:
         for _ in range(_TRIES):
             opened = await store.open_incident(self.conn, name, area, first.kind, began_at, self.now, due_at)
             if opened is not None:
-                self.opened.add(opened)
                 # Those that have places of their own are listed now; those of this batch when they join.
                 await self._list(opened, {}, [signal for signal in signals if signal.alarm_id not in here])
-                await self._fold_in(opened, list(losses))
+                self.opened[opened] = await self._fold_in(opened, list(losses))
                 log.info("incident opened", extra={"event": "incident_opened", "alert": opened, "homes": len(losses)})
                 return opened
             if (found := (await store.open_in(self.conn, [name])).get(name)) is not None:
                 return found  # another engine was quicker
         raise LookupError(f"the incident was opened and closed by others {_TRIES} times")
 
-    async def _fold_in(self, alert_id: int, homes: Sequence[UUID]) -> None:
-        """Close the alerts of single homes that this incident explains and that nobody has touched."""
+    async def _fold_in(self, alert_id: int, homes: Sequence[UUID]) -> list[int]:
+        """Close the alerts of single homes that this incident explains and that nobody has touched; their numbers."""
         how = f"part of incident {alert_id}"
         folded = await store.fold_in(self.conn, homes, self.since, how, self.now)
         detail = {"cause": "power-or-line", "outcomes": ["information"], "confirmed_by": "system", "how": how}
         for number in folded:
             await alerts_store.log(self.conn, number, self.now, "system", "closed", detail | {"incident": alert_id})
-        if folded:
-            words = f"Alerts of single homes that are part of it, closed: {', '.join(map(str, folded))}"
-            await alerts_store.log(self.conn, alert_id, self.now, "system", "note", {"text": words})
         self.changed |= set(folded)
+        return folded
 
     async def _list(self, alert_id: int, before: Mapping[UUID, Loss], signals: Sequence[Signal]) -> None:
         after = fold_all(before, signals, self.now)
@@ -134,6 +131,9 @@ class _Taking:
         elif all(signal.ends is not None for signal in signals):
             what, detail = "note", {"text": f"{len(signals)} restored. {reason}"}
         await alerts_store.log(self.conn, alert_id, self.now, "system", what, detail)
+        if folded := self.opened.get(alert_id):
+            words = f"Alerts of single homes that are part of it, closed: {', '.join(map(str, folded))}"
+            await alerts_store.log(self.conn, alert_id, self.now, "system", "note", {"text": words})
         self.changed.add(alert_id)
 
 

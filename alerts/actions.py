@@ -12,6 +12,7 @@ from uuid import UUID
 from alerts import asks, store
 from alerts.domain import closing_problems, first_due
 from alerts.errors import Conflict, Incomplete
+from alerts.incidents import checks
 from alerts.settings import command_validity, ladder
 from alerts.visits import arrival_at
 from telecare.clock import format_instant
@@ -53,8 +54,8 @@ async def _record(
 
 
 async def _announce(conn: Connection, settings: Settings, alert_id: int, text: str, now: datetime) -> None:
-    await store.queue_command(conn, alert_id, text, None, now, now + command_validity(settings))
-    await store.log(conn, alert_id, now, "system", "announced", {"text": text})
+    if await store.queue_command(conn, alert_id, text, None, now, now + command_validity(settings)):
+        await store.log(conn, alert_id, now, "system", "announced", {"text": text})
 
 
 async def claim(conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> None:
@@ -206,7 +207,8 @@ async def close(
         found = await store.owner_and_state(conn, alert_id)
         if found is None:
             raise NotFound(f"no alert {alert_id}")
-        if problems := closing_problems(found[3], cause, outcomes, confirmed_by, how):
+        level, unchecked = await checks.as_closed(conn, alert_id, found[3])
+        if problems := closing_problems(level, cause, outcomes, confirmed_by, how) + unchecked:
             raise Incomplete(problems)
         values = {
             "cause": cause.value,

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from alerts import asks_store, store
 from alerts.asks_store import Asked
+from alerts.incidents import store as incident_store
 from alerts.settings import command_validity
 from alerts.texts import ask_text, going_text, invitation_text, over_text, test_text
 from telecare.db import Connection
@@ -76,7 +77,12 @@ async def _nobody_left(conn: Connection, alert_id: int, by: str, now: datetime, 
 
 
 async def ask_unless_asked(conn: Connection, settings: Settings, alert_id: int, now: datetime) -> None:
-    """Nobody has claimed in time: ask the next contact, unless one goes or may still answer."""
+    """Nobody has claimed in time: ask the next contact, unless one goes or may still answer.
+
+    An incident has no contacts of its own; it goes on sounding.
+    """
+    if await incident_store.is_incident(conn, alert_id):
+        return
     _, somebody = await asks_store.counts(conn, alert_id)
     if not somebody:
         await ask(conn, settings, alert_id, "system", now)

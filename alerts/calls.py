@@ -165,12 +165,15 @@ async def calls_of(conn: Connection, alert_id: int) -> list[dict[str, Any]]:
 
 
 async def alone_since(conn: Connection) -> dict[int, datetime]:
-    """Since when nobody has been on the telephone, for each claimed alert of levels 1 to 3 without a running call."""
+    """Since when nobody has been on the telephone, for each claimed alert of levels 1 to 3 without a running call.
+
+    Not for incidents: their homes are rung one after the other.
+    """
     rows = await (
         await conn.execute(
             """select a.id, greatest(a.claimed_at, max(c.ended_at))
                  from alerts a left join calls c on c.alert_id = a.id
-                where a.state = 'claimed' and a.priority < 4
+                where a.state = 'claimed' and a.priority < 4 and a.home_id is not null
                 group by a.id having bool_and(c.id is null or c.ended_at is not null)"""
         )
     ).fetchall()

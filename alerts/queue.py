@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from psycopg.rows import dict_row
 
+from alerts.incidents import reading
 from telecare.db import Connection
 from telecare.errors import NotFound
 
@@ -14,12 +15,14 @@ _COLUMNS: Final = """
     a.id, a.person_id as person, a.home_id as home, a.kind, a.priority, a.state, a.raised_at, a.due_at, a.claimed_by,
     a.alarm_count,
     extract(epoch from coalesce(a.first_claimed_at, a.closed_at, %(now)s) - a.raised_at)::float8 as wait_s,
-    a.step, a.reason, a.version, a.hub, p.name as person_name, h.address, h.postcode,
+    a.step, a.reason, a.version, a.hub, p.name as person_name, coalesce(h.address, i.label) as address,
+    coalesce(h.postcode, '') as postcode,
     s.display_name as claimed_by_name
 """
 _FROM: Final = """
       from alerts a
-      join homes h on h.id = a.home_id
+      left join homes h on h.id = a.home_id
+      left join incidents i on i.alert_id = a.id
       left join people p on p.id = a.person_id
       left join staff s on s.username = a.claimed_by
 """
@@ -31,18 +34,32 @@ async def _records(conn: Connection, sql: str, values: dict[str, Any]) -> list[d
         return await cursor.fetchall()
 
 
+async def _listed(conn: Connection, sql: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+    """Alerts as the list shows them: an incident with its numbers."""
+    records = await _records(conn, sql, values)
+    incidents = [record["id"] for record in records if record["home"] is None]
+    found = await reading.summaries(conn, incidents) if incidents else {}
+    return [
+        record | {"incident": reading.record(found[record["id"]]) if record["id"] in found else None}
+        for record in records
+    ]
+
+
 async def open_alerts(conn: Connection, now: datetime, limit: int = 100) -> list[dict[str, Any]]:
-    """Open alerts, most urgent first, within a level the oldest first."""
-    return await _records(
+    """Open alerts, most urgent first, within a level the oldest first; incidents after those of a level that are of one
+    person or home, whom nobody else looks after.
+    """
+    return await _listed(
         conn,
-        f"select {_COLUMNS} {_FROM} where a.state <> 'closed' order by a.priority, a.raised_at, a.id limit %(limit)s",
+        f"""select {_COLUMNS} {_FROM} where a.state <> 'closed'
+             order by a.priority, a.home_id is null, a.raised_at, a.id limit %(limit)s""",
         {"now": now, "limit": limit},
     )
 
 
 async def alerts_after(conn: Connection, now: datetime, after: int = 0, limit: int = 100) -> list[dict[str, Any]]:
     """Alerts in any state, in order of id, after `after`."""
-    return await _records(
+    return await _listed(
         conn,
         f"select {_COLUMNS} {_FROM} where a.id > %(after)s order by a.id limit %(limit)s",
         {"now": now, "after": after, "limit": limit},
@@ -64,12 +81,12 @@ async def list_record(conn: Connection, alert_id: int, now: datetime) -> dict[st
 async def list_records(conn: Connection, alert_ids: Collection[int], now: datetime) -> dict[int, dict[str, Any]]:
     """Alerts as the list shows them, by number."""
     values = {"ids": list(alert_ids), "now": now}
-    records = await _records(conn, f"select {_COLUMNS} {_FROM} where a.id = any(%(ids)s)", values)
+    records = await _listed(conn, f"select {_COLUMNS} {_FROM} where a.id = any(%(ids)s)", values)
     return {record["id"]: record for record in records}
 
 
 async def whole_alert(conn: Connection, alert_id: int, now: datetime) -> dict[str, Any]:
-    """One alert with how it ended, its `alarms` and its `log`, both oldest first.
+    """One alert with how it ended, its `alarms` and its `log`, both oldest first; an incident also with its homes.
 
     Raises:
         NotFound: there is none.
@@ -96,12 +113,14 @@ async def whole_alert(conn: Connection, alert_id: int, now: datetime) -> dict[st
             where l.alert_id = %(id)s order by l.id""",
         {"id": alert_id},
     )
+    if record["incident"] is not None:
+        record["incident"]["homes"] = await reading.homes(conn, alert_id, now)
     return record | ending[0] | {"alarms": alarms, "log": log}
 
 
 async def alerts_of_person(conn: Connection, person_id: object, now: datetime, limit: int = 20) -> list[dict[str, Any]]:
     """A person's alerts, newest first."""
-    return await _records(
+    return await _listed(
         conn,
         f"""select {_COLUMNS}, a.closed_at, a.cause, a.outcomes, a.confirmed_by {_FROM} where a.person_id = %(person)s
              order by a.raised_at desc limit %(limit)s""",

@@ -123,8 +123,9 @@ async def owner_and_state(conn: Connection, alert_id: int) -> tuple[str | None, 
 async def raised_where(conn: Connection, alert_id: int) -> tuple[datetime, ZoneInfo]:
     """When an alert was raised, and the time zone of its council."""
     cursor = await conn.execute(
-        """select a.raised_at, c.timezone from alerts a join homes h on h.id = a.home_id
-             join councils c on c.id = h.council_id where a.id = %s""",
+        """select a.raised_at, coalesce(c.timezone, i.timezone)
+             from alerts a left join homes h on h.id = a.home_id left join councils c on c.id = h.council_id
+             left join incidents i on i.alert_id = a.id where a.id = %s""",
         (alert_id,),
     )
     row = await cursor.fetchone()
@@ -168,17 +169,18 @@ async def publish_changes(conn: Connection, alert_ids: Sequence[int], now: datet
 
 async def queue_command(
     conn: Connection, alert_id: int, text: str, alarm_id: UUID | None, now: datetime, expires_at: datetime
-) -> None:
-    """Have the alert's hub announce something to the wearer."""
-    await conn.execute(
+) -> bool:
+    """Have the alert's hub announce something to the wearer; False where it has none: an incident is nobody's own."""
+    cursor = await conn.execute(
         """insert into commands (id, hub, kind, text, alarm_id, alert_id, created_at, expires_at)
            select %(id)s, a.hub, 'announce', %(text)s,
                   coalesce(%(alarm)s::uuid, (select alarm_id from alert_alarms
                                               where alert_id = a.id order by joined_at desc limit 1)),
                   a.id, %(now)s, %(expires)s
-             from alerts a where a.id = %(alert)s""",
+             from alerts a where a.id = %(alert)s and a.hub is not null""",
         {"id": uuid7(), "text": text, "alarm": alarm_id, "now": now, "expires": expires_at, "alert": alert_id},
     )
+    return cursor.rowcount == 1
 
 
 @dataclass(frozen=True, slots=True)

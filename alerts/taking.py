@@ -12,6 +12,8 @@ from uuid import UUID
 
 from alerts import store, taking_store
 from alerts.domain import POLICY, Arrival, Placement, first_due, place
+from alerts.incidents import service as incidents
+from alerts.incidents.domain import Signal
 from alerts.settings import command_validity, ladder
 from alerts.taking_store import Entry, Opening, Place
 from telecare.db import Connection, Pool
@@ -35,61 +37,82 @@ class Taking:
         self._aside: dict[UUID, float] = {}
 
     async def step(self) -> bool:
-        """Give the longest-waiting alarms their places; False when none waits."""
-        try:
-            return await self._some(ALARMS_PER_COMMIT)
-        except _BUGS:
-            # One of them: the others must not wait for it.
-            log.exception("alarms could not be taken together", extra={"event": "alarms_one_by_one"})
-        for _ in range(ALARMS_PER_COMMIT):
-            if not await self._one():
-                break
-        return True
+        """Give the longest-waiting alarms their places; False when none waits.
 
-    async def _one(self) -> bool:
-        """One alarm. One that cannot be taken is set aside for a while.
+        Those that may be part of an incident come last: nobody who calls waits behind a power cut.
+        """
+        for shared in (False, True):
+            try:
+                found = await self._some(ALARMS_PER_COMMIT, shared=shared)
+            except _BUGS:
+                # One of them: the others must not wait for it.
+                log.exception("alarms could not be taken together", extra={"event": "alarms_one_by_one"})
+                await self._one_by_one()
+                return True
+            if found:
+                return True
+        return False
+
+    async def _one_by_one(self) -> None:
+        """As many as share a commit, each in its own, as alarms of single homes; one that cannot be taken is set aside.
 
         It keeps its place in the queue, the row's age is watched by /health, and it is tried again.
         """
-        taking: list[UUID] = []
-        try:
-            return await self._some(1, taking)
-        except _BUGS:
-            if not taking:
-                raise
-            log.exception("alarm could not be taken", extra={"event": "alarm_set_aside", "alarm": taking[0]})
-            self._aside[taking[0]] = asyncio.get_running_loop().time() + _SET_ASIDE_S
-            return True
+        for _ in range(ALARMS_PER_COMMIT):
+            taking: list[UUID] = []
+            try:
+                if not (await self._some(1, taking) or await self._some(1, taking, shared=True, alone=True)):
+                    return
+            except _BUGS:
+                if not taking:
+                    raise
+                log.exception("alarm could not be taken", extra={"event": "alarm_set_aside", "alarm": taking[0]})
+                self._aside[taking[0]] = asyncio.get_running_loop().time() + _SET_ASIDE_S
 
-    async def _some(self, most: int, taking: list[UUID] | None = None) -> bool:
-        """Those that wait together share a commit. `taking` is told which they are."""
+    async def _some(
+        self, most: int, taking: list[UUID] | None = None, *, shared: bool = False, alone: bool = False
+    ) -> bool:
+        """Those that wait together share a commit. `taking` is told which they are.
+
+        `shared`: those that may be part of an incident; with `alone` they are taken as if there were none.
+        """
         now_s = asyncio.get_running_loop().time()
         self._aside = {alarm: until for alarm, until in self._aside.items() if until > now_s}
+        aside = list(self._aside)
         async with self._pool.connection() as conn, conn.transaction():
-            alarms = await taking_store.next_waiting(conn, list(self._aside), most)
+            signals: list[Signal] = []
+            if shared:
+                signals = await incidents.next_waiting(conn, aside, most if alone else self._settings.incident_batch)
+                alarms = [signal.alarm_id for signal in signals]
+            else:
+                alarms = await taking_store.next_waiting(conn, aside, most)
             if taking is not None:
                 taking += alarms
             if not alarms:
                 return False
-            changed = await self._take(conn, alarms, await self._now_of(conn))
-            return changed
+            now = await self._now_of(conn)
+            changed: list[int] = []
+            if shared and not alone:
+                alarms, changed = await incidents.gather(conn, self._settings, signals, now)
+            await self._take(conn, alarms[:most], now, changed)
+            return True
 
-    async def _take(self, conn: Connection, alarms: Sequence[UUID], now: datetime) -> bool:
-        batch = _Batch(self._settings, now)
+    async def _take(self, conn: Connection, alarms: Sequence[UUID], now: datetime, changed: Sequence[int]) -> None:
+        """Give alarms their places, and tell the screens of these and of what else has `changed`."""
+        batch = _Batch(self._settings, now, changed)
         placed: list[Placed] = []
         for arrival in await taking_store.arrivals(conn, alarms):
             if arrival.cancels is None or not await batch.join_cancelled(conn, arrival):
                 placed.append((arrival, place(arrival)))
         await batch.open_or_join(conn, placed)
         await batch.write(conn)
-        return True
 
 
 class _Batch:
     """What one transaction does: places, log entries, announcements, in the order in which the alarms came."""
 
-    def __init__(self, settings: Settings, now: datetime) -> None:
-        self._settings, self._now = settings, now
+    def __init__(self, settings: Settings, now: datetime, changed: Sequence[int]) -> None:
+        self._settings, self._now, self._changed = settings, now, changed
         self._places: list[Place] = []
         self._announced: list[Place] = []
         self._entries: list[Entry] = []
@@ -184,4 +207,5 @@ class _Batch:
         await taking_store.give_places(conn, self._places, now)
         await taking_store.announce_help(conn, self._announced, now, now + command_validity(self._settings))
         await taking_store.log_entries(conn, self._entries, now)
-        await store.publish_changes(conn, list(dict.fromkeys(alert for _, alert in self._places)), now)
+        changed = dict.fromkeys([*self._changed, *(alert for _, alert in self._places)])
+        await store.publish_changes(conn, list(changed), now)

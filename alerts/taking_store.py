@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from alerts.domain import Arrival, Placement, Someone
+from alerts.incidents.domain import SHARED
 from telecare.db import Connection
 from telecare.ids import uuid7
 from telecare.vocabulary import Kind
@@ -18,15 +19,19 @@ _FEW: Final = 3  # a device name in more homes than this is a common name and te
 
 # Alarms of hubs that send more than a home can need come last (ingest/crowd.py).
 NEXT_WAITING: Final = """
-    select w.alarm_id from alarms_waiting w
-     where not w.alarm_id = any(%(aside)s)
-     order by w.crowding, w.received_at limit %(most)s for update skip locked
+    select w.alarm_id from alarms_waiting w join alarms a on a.id = w.alarm_id
+     where not w.alarm_id = any(%(aside)s) and (a.test or not a.kind = any(%(shared)s))
+     order by w.crowding, w.received_at limit %(most)s for update of w skip locked
 """
 
 
 async def next_waiting(conn: Connection, aside: list[UUID], most: int) -> list[UUID]:
-    """The longest-waiting alarms that nobody else is taking, locked; alarms in `aside` are passed over."""
-    rows = await (await conn.execute(NEXT_WAITING, {"aside": aside, "most": most})).fetchall()
+    """The longest-waiting alarms that nobody else is taking, locked; alarms in `aside` are passed over.
+
+    Those that may be part of an incident are left to `alerts.incidents`: a person does not wait behind a power cut.
+    """
+    shared = [kind.value for kind in SHARED]
+    rows = await (await conn.execute(NEXT_WAITING, {"aside": aside, "most": most, "shared": shared})).fetchall()
     return [row[0] for row in rows]
 
 

@@ -117,6 +117,7 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /api/alerts/{alert_id}/safe": CONSOLE,
     "POST /api/alerts/{alert_id}/release": CONSOLE,
     "POST /api/alerts/{alert_id}/close": CONSOLE,
+    "POST /api/alerts/{alert_id}/check-homes": CONSOLE,
     "GET /api/homes/{home_id}/timeline": RECORDS,
 }
 

@@ -218,6 +218,15 @@ async def release(request: Request, number: AlertNumber, body: steps.Release) ->
 
 
 @router.post(
+    "/alerts/{alert_id}/check-homes",
+    response_model=models.ListedAlert, responses=_CONFLICT, summary="Homes of an incident were rung",
+)  # fmt: skip
+async def check_homes(request: Request, number: AlertNumber, body: steps.CheckHomes) -> Response:
+    """What was found out about `homes`, or with `all_left` about all that are neither back nor checked. Anyone may."""
+    return await _take(request, number, body)
+
+
+@router.post(
     "/alerts/{alert_id}/close", response_model=models.ListedAlert, responses=_CONFLICT, summary="Close an alert"
 )
 async def close(request: Request, number: AlertNumber, body: steps.Close) -> Response:

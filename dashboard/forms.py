@@ -55,6 +55,7 @@ FORMS: Final[dict[str, tuple[tuple[str, ...], Callable[[Entered], steps.Step]]]]
     "dispatch": (("responder", "note"), _model(steps.Dispatch)),
     "safe": (("confirmed_by", "how"), _model(steps.Safe)),
     "release": (("reason",), _model(steps.Release)),
+    "check-homes": (("homes[]", "all_left", "result", "words"), _model(steps.CheckHomes)),
     "close": (("cause", "outcomes[]", "confirmed_by", "how", "note", "seen_alarms"), _model(steps.Close)),
 }
 

@@ -26,12 +26,76 @@ class _Answer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class IncidentNumbers(_Answer):
+    """An incident in numbers of homes."""
+
+    area: str
+    timezone: str
+    since: datetime
+    cause: Literal["power cut", "network"] | None = Field(description="what half of the homes or more have in common")
+    homes_count: int
+    silent: int
+    without_mains: int = Field(description="heard, on battery")
+    on_second_network: int
+    back: int
+    unchecked: int = Field(description="neither back nor checked")
+
+
+class HomeCheck(_Answer):
+    """What an operator found out about a home of an incident."""
+
+    at: datetime
+    by: str
+    result: Literal["safe", "sent", "no-answer"]
+    words: str
+    counts: bool = Field(description="false: the home has lost more since")
+
+
+class Reachable(_Answer):
+    """Somebody who wears an alarm, with how to ring them."""
+
+    id: UUID
+    name: str
+    mobile: str
+
+
+class OwnAlert(_Answer):
+    """An open alert of a home alone."""
+
+    id: int
+    kind: str
+    priority: Literal[1, 2, 3, 4]
+
+
+class IncidentHome(_Answer):
+    """A home of an incident."""
+
+    home: UUID
+    address: str
+    postcode: str
+    phone: str
+    troubles: list[Literal["silent", "mains", "network"]] = Field(description="what is lost now; none: it is back")
+    since: datetime
+    back_at: datetime | None
+    people: list[Reachable]
+    score: int = Field(description="how far up it stands")
+    why: list[str] = Field(description="why it stands there, the weightiest reason first")
+    check: HomeCheck | None
+    alerts: list[OwnAlert]
+
+
+class Incident(IncidentNumbers):
+    """An incident with its homes, those to be rung first first."""
+
+    homes: list[IncidentHome]
+
+
 class ListedAlert(_Answer):
     """An alert as the list shows it."""
 
     id: int
     person: UUID | None = Field(description="whose it is; null where that is not known")
-    home: UUID
+    home: UUID | None = Field(description="null for an incident, which is of many homes")
     kind: str
     priority: Literal[1, 2, 3, 4]
     state: Literal["raised", "claimed", "safe", "closed"]
@@ -43,11 +107,12 @@ class ListedAlert(_Answer):
     step: int = Field(description="how far the unclaimed ladder has gone")
     reason: str
     version: int
-    hub: str | None = Field(description="the hub to speak through; null for a case from before")
+    hub: str | None = Field(description="the hub to speak through; null for an incident, and for a case from before")
     person_name: str | None
-    address: str
+    address: str = Field(description="an incident's is the name of its area")
     postcode: str
     claimed_by_name: str | None
+    incident: IncidentNumbers | None
 
 
 class NotifiedAlert(ListedAlert):
@@ -106,6 +171,7 @@ class WholeAlert(ListedAlert):
     outcomes: list[str]
     confirmed_by: str | None
     how: str | None
+    incident: Incident | None
     alarms: list[Alarm]
     log: list[LogEntry]
 

@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse
 
 from alerts import asks_store, calls, queue
 from alerts.errors import Conflict, Incomplete
+from alerts.incidents import reading
 from dashboard import store
 from dashboard.api import AlertNumber
 from dashboard.auth import GuardedRoute, visitor_of
@@ -22,6 +23,7 @@ router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
 QUEUE_LIMIT: Final = 200
 EARLIER: Final = 10  # alerts of the same person
+HOMES: Final = 100  # of an incident, on one page
 
 # What the page says after a step; the address carries only the word on the left.
 DONE: Final = {
@@ -35,6 +37,7 @@ DONE: Final = {
     "call-end": "Written down.",
     "dispatch": "Written down; the person is told that someone is on the way.",
     "safe": "Written down: the person is safe.",
+    "check-homes": "Written down.",
     "release": "Back in the queue.",
     "close": "This alert is closed.",
 }
@@ -49,6 +52,7 @@ async def _queue(request: Request) -> dict[str, Any]:
             "counts": await store.count_homes(conn),
             "limit": QUEUE_LIMIT,
             "alone": await calls.alone_since(conn),
+            "incidents": await reading.open_incidents(conn),
         }
 
 
@@ -77,6 +81,8 @@ async def key_safe(request: Request, number: AlertNumber) -> Response:
         record = await queue.list_record(conn, number, now)
         if record["state"] == "closed":
             raise Conflict("this alert is closed", claimed_by=record["claimed_by"], state="closed")
+        if record["home"] is None:
+            raise NotFound("an incident has no key safe")
         username = visitor_of(request).member.username
         await store.note_access(conn, now, username, "key-safe-code", record["home"], number)
         code = await homes.key_safe_code(conn, record["home"])
@@ -109,22 +115,35 @@ async def _take(request: Request, number: int, asked: Step) -> bool:
 
 async def _alert_page(request: Request, number: int, form: Form, *, status: int = 200, **more: Any) -> Response:
     async with database(request) as (conn, now):
-        context = await _everything_about(conn, number, now)
+        record = await queue.whole_alert(conn, number, now)
+        is_incident = record["incident"] is not None
+        context = _incident(request, record) if is_incident else await _everything_about(conn, record, now)
     me = visitor_of(request).member.username
     mine = context["alert"]["claimed_by"] == me and context["alert"]["state"] != "closed"
     context |= {"mine": mine, "form": form, "now": now} | more
-    return parts_of(request).pages.render(request, "alert.html", status, context)
+    return parts_of(request).pages.render(request, "incident.html" if is_incident else "alert.html", status, context)
 
 
-async def _everything_about(conn: Connection, number: int, now: datetime) -> dict[str, Any]:
-    record = await queue.whole_alert(conn, number, now)
+def _incident(request: Request, record: dict[str, Any]) -> dict[str, Any]:
+    """An incident, with one page of its homes."""
+    asked = request.query_params.get("from", "")
+    first = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 7 else 0
+    shown = record["incident"]["homes"][first : first + HOMES]
+    zone = record["incident"]["timezone"]
+    return {"alert": record, "timezone": zone, "shown": shown, "first": first, "page_size": HOMES}
+
+
+async def _everything_about(conn: Connection, record: dict[str, Any], now: datetime) -> dict[str, Any]:
+    number = record["id"]
+    home = await homes.home(conn, record["home"])
     people = await homes.people_of(conn, record["home"])
     if record["person"] is not None:
         people = [await homes.person(conn, record["person"])]
     earlier = await queue.alerts_of_person(conn, record["person"], now, EARLIER + 1) if record["person"] else []
     return {
         "alert": record,
-        "home": await homes.home(conn, record["home"]),
+        "home": home,
+        "timezone": home["timezone"],
         "hubs": await store.hubs_of(conn, record["home"]),
         "people": [person | {"contacts": await homes.contacts_of(conn, person["id"])} for person in people],
         "asks": await asks_store.asks_of(conn, number),

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
 
 from alerts import actions, calls
+from alerts.incidents.checks import HOMES_AT_ONCE, Check, check_homes
 from telecare.db import Connection
 from telecare.settings import Settings
 from telecare.vocabulary import Cause, ConfirmedBy, Outcome
@@ -140,6 +141,22 @@ class Safe(Step):
 
     async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
         await actions.mark_safe(conn, alert_id, by, self.confirmed_by, self.how, now)
+        return True
+
+
+class CheckHomes(Step):
+    """Write down what was found out about homes of an incident: those, or all that are neither back nor checked."""
+
+    homes: list[UUID] = Field(default=[], max_length=HOMES_AT_ONCE)
+    all_left: bool = False
+    result: Check
+    words: Text = ""
+
+    async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
+        await check_homes(
+            conn, alert_id, by, now,
+            result=self.result, words=self.words, homes=self.homes, all_left=self.all_left,
+        )  # fmt: skip
         return True
 
 

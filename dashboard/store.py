@@ -167,16 +167,18 @@ async def visits(conn: Connection) -> list[Record]:
     """Open alerts for which somebody has been sent, most urgent first, with who was sent."""
     return await _records(
         conn,
-        """select a.id, a.kind, a.priority, a.raised_at, a.state, p.name as person_name, p.mobility, h.address,
-                  h.postcode, h.phone, h.access_notes, h.key_safe_location, h.hazards,
+        """select a.id, a.kind, a.priority, a.raised_at, a.state, a.home_id is null as is_incident, a.reason,
+                  p.name as person_name, p.mobility, coalesce(h.address, i.label) as address, h.postcode, h.phone,
+                  h.access_notes, h.key_safe_location, h.hazards,
                   jsonb_agg(jsonb_build_object('at', l.at, 'responder', l.detail ->> 'responder',
                                                'note', l.detail ->> 'note') order by l.id) as sent
              from alerts a
              join alert_log l on l.alert_id = a.id and l.what = 'dispatched'
-             join homes h on h.id = a.home_id
+             left join homes h on h.id = a.home_id
+             left join incidents i on i.alert_id = a.id
              left join people p on p.id = a.person_id
             where a.state <> 'closed'
-            group by a.id, p.id, h.id order by a.priority, a.raised_at limit 200""",
+            group by a.id, p.id, h.id, i.alert_id order by a.priority, a.raised_at limit 200""",
     )
 
 

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader, PrefixLoader
 
 from alerts.calls import BY_HAND, RESULT_WORDS, Result
+from alerts.incidents.checks import CHECK_WORDS
 from dashboard.access import navigation
 from dashboard.static import StaticFiles
 from telecare.clock import parse_instant
@@ -67,6 +68,7 @@ MESSAGE_WORDS: Final = {
     "sent": "sent",
     "failed": "could not be sent",
 }
+TROUBLE_WORDS: Final = {"silent": "silent", "mains": "without mains power", "network": "on the second network"}
 ANNOUNCED_WORDS: Final = {
     "help-is-coming": "“Help is coming”",
     "answered": "“An operator is with you”",
@@ -101,7 +103,7 @@ class Pages:
         self._environment.globals.update(
             asset=static.url, LOG_WORDS=LOG_WORDS, STATE_WORDS=STATE_WORDS, MESSAGE_WORDS=MESSAGE_WORDS,
             causes=CAUSE_WORDS, outcomes=OUTCOME_WORDS, confirmations=CONFIRMED_BY_WORDS,
-            RESULT_WORDS=RESULT_WORDS, RESULTS=BY_HAND,
+            RESULT_WORDS=RESULT_WORDS, RESULTS=BY_HAND, CHECK_WORDS=CHECK_WORDS, TROUBLE_WORDS=TROUBLE_WORDS,
         )  # fmt: skip
 
     def render(

@@ -96,6 +96,12 @@ class Settings(BaseSettings):
     message_attempts: int = Field(3, ge=1, le=20, description="attempts before a message has failed")
 
     supervision_poll_s: Seconds = Field(5, description="silent hubs and devices are looked for this often")
+    silence_batch: int = Field(1000, ge=1, le=10_000, description="silences noticed, or ended, in one commit at most")
+    incident_hubs: int = Field(10, ge=2, description="so many homes of an area lost in the window are one incident")
+    incident_share: float = Field(0.05, gt=0, le=1, description="or this share of the area's homes,")
+    incident_least: int = Field(3, ge=2, description="but not fewer homes than this")
+    incident_window_s: Seconds = Field(300, description="losses of an area within this time are counted together")
+    incident_batch: int = Field(500, ge=1, le=5000, description="alarms taken into incidents in one commit at most")
     first_word_h: float = Field(24, gt=0, le=720, description="hours from its enrolment in which a hub must be heard")
     detection_poll_s: Seconds = Field(1.0, description="detection looks for new readings and due plans this often")
     detection_lag_s: Seconds = Field(30, description="with unread readings older than this, detection judges nobody")

@@ -12,6 +12,7 @@ from typing import Final
 from uuid import UUID
 
 from alerts.detection import store
+from alerts.detection.findings import Finding, raise_finding
 from alerts.detection.rules import LOOK_AGAIN, look, next_look
 from alerts.detection.seen import Seen, fold
 from alerts.detection.silence import silent_after
@@ -112,9 +113,8 @@ class Detection:
             await store.looked(conn, person_id, now, now + LOOK_AGAIN)
             return
         for found in look(due.look, now):
-            raised = await store.raise_finding(
-                conn, due.hub, Kind.INACTIVITY, found.rule, found.key, found.sentence, now, person_id
-            )
+            finding = Finding(due.hub, Kind.INACTIVITY, found.rule, found.key, found.sentence, person_id)
+            raised = await raise_finding(conn, finding, now)
             if raised is not None:
                 log.info("found", extra={"event": "finding", "rule": found.rule, "alarm": raised})
         await store.looked(conn, person_id, now, next_look(due.look, now))

@@ -1,6 +1,5 @@
-"""Every SQL statement of detection and supervision."""
+"""Every SQL statement of detection; findings are raised in `findings`, silences kept in `silence_store`."""
 
-import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -9,18 +8,13 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from psycopg.rows import class_row, dict_row
-from psycopg.types.json import Jsonb
 
 from alerts.detection.rules import Look
 from alerts.detection.seen import Reading, Seen
-from alerts.store import ARRIVED
 from telecare.db import Connection
 from telecare.feed import Fed
-from telecare.ids import uuid7
 from telecare.register.plans import CarePlan
-from telecare.vocabulary import Kind
 
-DETECTOR: Final = "detector"  # the device whose alarms the service itself raises
 _SEEN: Final = tuple(field.name for field in fields(Seen))
 _PLAN: Final = tuple(field.name for field in fields(CarePlan))
 _HEARD_STEP: Final = timedelta(minutes=1)  # a device's last word is written down at most this often
@@ -198,191 +192,3 @@ async def looked(conn: Connection, person_id: UUID, now: datetime, look_at: date
               set version = excluded.version, looked_at = excluded.looked_at, look_at = excluded.look_at""",
         (now, look_at, person_id),
     )
-
-
-# ---------------------------------------------------------------- findings
-
-RAISE: Final = """
-    insert into alarms (id, hub, given_id, device, kind, at, clock_synced, test, evidence, doubts, content_hash,
-                        received_at)
-    values (%(id)s, %(hub)s, %(key)s, %(device)s, %(kind)s, %(now)s, true, false, %(evidence)s, '{}', %(hash)s, %(now)s)
-    on conflict (hub, given_id) do nothing
-"""
-
-
-async def raise_finding(
-    conn: Connection,
-    hub: str,
-    kind: Kind,
-    rule: str,
-    key: str,
-    sentence: str,
-    now: datetime,
-    person: UUID | None = None,
-) -> UUID | None:
-    """Let a finding enter as an alarm of the device `detector`; None where the same one has entered before."""
-    alarm_id = uuid7()
-    cursor = await conn.execute(
-        RAISE,
-        {"id": alarm_id, "hub": hub, "key": key, "device": DETECTOR, "kind": kind.value, "now": now,
-         "evidence": Jsonb({"rule": rule, "sentence": sentence}), "hash": hashlib.sha256(key.encode()).digest()},
-    )  # fmt: skip
-    if cursor.rowcount == 0:
-        return None
-    await conn.execute(
-        "insert into findings (alarm_id, person_id, rule, sentence) values (%s, %s, %s, %s)",
-        (alarm_id, person, rule, sentence),
-    )
-    await conn.execute("insert into alarms_waiting (alarm_id, received_at) values (%s, %s)", (alarm_id, now))
-    await conn.execute("select pg_notify(%s, '')", (ARRIVED,))
-    return alarm_id
-
-
-# ---------------------------------------------------------------- silence
-
-SILENT_HUB: Final = """
-    select h.name as hub, h.home_id, '' as device, '' as kind, '' as location, s.received_at as last_heard_at,
-           c.timezone
-      from hubs h
-      join homes on homes.id = h.home_id
-      join councils c on c.id = homes.council_id
-      left join hub_states s on s.hub = h.name
-     where coalesce(greatest(s.silent_at, %(well_since)s + (s.silent_at - s.received_at)),
-                    h.enrolled_at + %(first_word)s) <= %(now)s
-       and not exists (select 1 from silences x where x.hub = h.name and x.device = '' and x.ended_at is null)
-     order by s.silent_at nulls first limit 1 for no key update of h skip locked
-"""
-
-SILENT_DEVICE: Final = """
-    select d.hub, d.home_id, d.device, v.kind, v.location, d.heard_at as last_heard_at, c.timezone
-      from device_heard d
-      join homes on homes.id = d.home_id
-      join councils c on c.id = homes.council_id
-      join devices v on v.home_id = d.home_id and v.name = d.device
-      join hub_states s on s.hub = d.hub
-     where d.silent_at <= %(now)s and s.online and s.silent_at > %(now)s and coalesce(s.outbox, 0) <= %(backlog)s
-       and not exists (select 1 from silences x where x.home_id = d.home_id and x.hub = d.hub and x.device = d.device
-                                                  and x.ended_at is null)
-     order by d.silent_at limit 1 for update of d skip locked
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Silent:
-    """A hub (device '') or a device that is past its deadline."""
-
-    hub: str
-    home_id: UUID
-    device: str
-    kind: str
-    location: str
-    last_heard_at: datetime | None
-    timezone: str  # of the home's council
-
-
-async def silent_hub(conn: Connection, now: datetime, well_since: datetime, first_word: timedelta) -> Silent | None:
-    """The hub that is longest past its deadline, locked. A span in which we did not listen is not held against it."""
-    async with conn.cursor(row_factory=class_row(Silent)) as cursor:
-        await cursor.execute(SILENT_HUB, {"now": now, "well_since": well_since, "first_word": first_word})
-        return await cursor.fetchone()
-
-
-async def silent_device(conn: Connection, now: datetime, backlog: int) -> Silent | None:
-    """The device that is longest past its deadline, locked; only where its hub is heard and has told all it knows."""
-    async with conn.cursor(row_factory=class_row(Silent)) as cursor:
-        await cursor.execute(SILENT_DEVICE, {"now": now, "backlog": backlog})
-        return await cursor.fetchone()
-
-
-async def heard_otherwise(conn: Connection, silent: Silent) -> datetime | None:
-    """When a device last gave an alarm, or its hub came back: later than its last reading, it is no silence yet."""
-    row = await (
-        await conn.execute(
-            """select greatest((select max(received_at) from alarms where hub = %(hub)s and device = %(device)s),
-                               (select max(ended_at) from silences where hub = %(hub)s and device = ''))""",
-            {"hub": silent.hub, "device": silent.device},
-        )
-    ).fetchone()
-    return row[0] if row else None
-
-
-async def wait_longer(conn: Connection, silent: Silent, silent_at: datetime) -> None:
-    """Move a device's deadline."""
-    await conn.execute(
-        "update device_heard set silent_at = %s where home_id = %s and device = %s",
-        (silent_at, silent.home_id, silent.device),
-    )
-
-
-async def begin_silence(conn: Connection, silent: Silent, alarm_id: UUID, now: datetime) -> None:
-    """Write down that a hub or device has fallen silent."""
-    await conn.execute(
-        """insert into silences (home_id, hub, device, last_heard_at, noticed_at, alarm_id)
-           values (%s, %s, %s, %s, %s, %s)""",
-        (silent.home_id, silent.hub, silent.device, silent.last_heard_at, now, alarm_id),
-    )
-
-
-NEW_DEVICES: Final = """
-    select d.home_id, d.name, (select min(h.name) from hubs h where h.home_id = d.home_id) as hub, d.kind
-      from devices d
-     where not exists (select 1 from device_heard x where x.home_id = d.home_id and x.device = d.name)
-       and exists (select 1 from hubs h where h.home_id = d.home_id)
-     limit %s
-"""
-
-
-async def new_devices(conn: Connection, limit: int = 500) -> list[tuple[UUID, str, str, str]]:
-    """Devices that are not watched yet: (home, device, hub, kind) of each."""
-    rows = await (await conn.execute(NEW_DEVICES, (limit,))).fetchall()
-    return [(row[0], row[1], row[2], row[3]) for row in rows]
-
-
-async def watch_device(conn: Connection, home: UUID, device: str, hub: str, silent_at: datetime) -> None:
-    """Begin to watch a device that has not been heard yet."""
-    await conn.execute(
-        """insert into device_heard (home_id, device, hub, silent_at) values (%s, %s, %s, %s) on conflict do nothing""",
-        (home, device, hub, silent_at),
-    )
-
-
-HEARD_AGAIN: Final = """
-    select x.id, x.hub, x.home_id, x.device, coalesce(v.kind, '') as kind, coalesce(v.location, '') as location,
-           x.noticed_at,
-           exists (select 1 from alert_alarms p join alerts a on a.id = p.alert_id
-                    where p.alarm_id = x.alarm_id and a.state <> 'closed') as alert_open
-      from silences x
-      left join hub_states s on x.device = '' and s.hub = x.hub
-      left join device_heard d on x.device <> '' and d.home_id = x.home_id and d.device = x.device
-      left join devices v on v.home_id = x.home_id and v.name = x.device
-     where x.ended_at is null and coalesce(s.received_at, d.heard_at) > x.noticed_at
-       and coalesce(s.online, true) and coalesce(s.silent_at, d.silent_at) > %(now)s
-       and exists (select 1 from alert_alarms p where p.alarm_id = x.alarm_id)
-     order by x.id limit 1 for update of x skip locked
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Back:
-    """A silence that is over."""
-
-    id: int
-    hub: str
-    home_id: UUID
-    device: str
-    kind: str
-    location: str
-    noticed_at: datetime
-    alert_open: bool
-
-
-async def heard_again(conn: Connection, now: datetime) -> Back | None:
-    """A hub or device that was silent and has been heard since, locked."""
-    async with conn.cursor(row_factory=class_row(Back)) as cursor:
-        await cursor.execute(HEARD_AGAIN, {"now": now})
-        return await cursor.fetchone()
-
-
-async def end_silence(conn: Connection, silence_id: int, now: datetime) -> None:
-    """Write down that it is over."""
-    await conn.execute("update silences set ended_at = %s where id = %s", (now, silence_id))

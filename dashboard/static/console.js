@@ -47,7 +47,8 @@ function heard(alert) {
 function notice(alert, before) {
   if (alert.state === "closed") return;
   const isNew = !before;
-  const moreAlarms = before && alert.alarm_count > before.alarm_count;
+  // An incident grows by hundreds: its first sound is the one that counts.
+  const moreAlarms = before && !alert.incident && alert.alarm_count > before.alarm_count;
   const backInQueue = before && before.state !== "raised" && alert.state === "raised";
   if (!isNew && !moreAlarms && !backInQueue) return;
   if (alert.priority === 1) silentUntil = 0; // a new emergency is never muted

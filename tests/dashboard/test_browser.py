@@ -167,9 +167,13 @@ async def busy(world: World) -> dict[str, list[str]]:
         now_reading = (await (await conn.execute("select now()")).fetchone() or (None,))[0]
     await world.reading("hub-1", "pir-hall", "motion", 1.0, now_reading)
     waiting = await world.alert("hub-5", "smoke")
+    await world.alarm("hub-2", "mains-lost", device="hub")
+    await world.alarm("hub-3", "mains-lost", device="hub")
+    incident = await world.alert("hub-4", "mains-lost", device="hub")
+    await world.claim(incident)
     links = await carers_links(world, mine)
     home, person = world.homes["hub-1"], world.people["hub-1"]
-    alerts = [f"/console/alerts/{number}" for number in (mine, other, closed, waiting)]
+    alerts = [f"/console/alerts/{number}" for number in (mine, other, closed, waiting, incident)]
     return {
         "": ["/login", "/api/docs", "/login?next=/homes"],
         "operator": ["/console", *alerts, "/homes", "/homes?q=flat", f"/homes/{home}",

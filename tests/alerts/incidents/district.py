@@ -13,7 +13,7 @@ from alerts.providers import DemoProvider
 from alerts.service import Engine
 from alerts.supervision import Supervision
 from ingest.domain import take_in
-from ingest.store import Saved, save_alarm
+from ingest.store import Saved, save_alarms
 from telecare.clock import SystemClock
 from telecare.db import Connection, Pool
 from telecare.ids import uuid7
@@ -120,7 +120,7 @@ class District:
                  "at": self.now.isoformat()} | changes  # fmt: skip
         async with self.pool.connection() as conn:
             intake = take_in(hub, json.dumps(alarm).encode(), self.now, timedelta(minutes=5))
-            assert await save_alarm(conn, intake, self.now) is Saved.NEW
+            assert await save_alarms(conn, [intake], self.now) == [Saved.NEW]
         return str(alarm["id"])
 
     # ------------------------------------------------------------ time and work
@@ -129,7 +129,7 @@ class District:
         """Time passes; ingest has listened all the while."""
         self.now += timedelta(**length)
         await self.execute(
-            """insert into service_heartbeats (service, at, detail, well_since) values ('ingest', %s, %s, %s)
+            """insert into service_heartbeats (service, at, detail, well_since) values ('ingest-states', %s, %s, %s)
                on conflict (service) do update set at = excluded.at, well_since = excluded.well_since""",
             (self.now, Jsonb({"subscribed": True}), TWO - timedelta(hours=1)),
         )

@@ -87,8 +87,9 @@ class Supervision:
         async with self.pool.connection() as conn, conn.transaction():
             now = await self.now_of(conn)
             new = await silence_store.new_devices(conn)
-            for home, device, hub, kind in new:
-                await silence_store.watch_device(conn, home, device, hub, now + silent_after(kind))
+            await silence_store.watch_devices(
+                conn, [(home, device, hub, now + silent_after(kind)) for home, device, hub, kind in new]
+            )
         return bool(new)
 
     async def device_step(self) -> bool:

@@ -133,11 +133,13 @@ async def new_devices(conn: Connection, limit: int = 500) -> list[tuple[UUID, st
     return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
-async def watch_device(conn: Connection, home: UUID, device: str, hub: str, silent_at: datetime) -> None:
-    """Begin to watch a device that has not been heard yet."""
+async def watch_devices(conn: Connection, new: Sequence[tuple[UUID, str, str, datetime]]) -> None:
+    """Begin to watch devices that have not been heard yet: (home, device, hub, silent_at) of each."""
+    columns = [list(column) for column in zip(*new, strict=True)] or [[], [], [], []]
     await conn.execute(
-        """insert into device_heard (home_id, device, hub, silent_at) values (%s, %s, %s, %s) on conflict do nothing""",
-        (home, device, hub, silent_at),
+        """insert into device_heard (home_id, device, hub, silent_at)
+           select * from unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[]) on conflict do nothing""",
+        columns,
     )
 
 

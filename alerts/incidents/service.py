@@ -73,8 +73,10 @@ class _Taking:
         """The open incident of each area in which a loss begins, opened where there are losses enough."""
         areas = sorted({signal.area for signal in self.waiting if signal.begins is not None})
         found = await store.open_in(self.conn, areas)
+        losing = await store.losing(self.conn, [name for name in areas if name not in found], self.since)
         for name in areas:
-            if name not in found and (opened := await self._open(name)) is not None:
+            # Most areas have too few for any incident: they are not looked at one by one.
+            if losing.get(name, 0) >= self.settings.incident_least and (opened := await self._open(name)) is not None:
                 found[name] = opened
         return found
 

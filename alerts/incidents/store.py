@@ -53,6 +53,24 @@ async def recent(conn: Connection, area: str, since: datetime, here: Sequence[UU
     return [_signal(*row) for row in rows]
 
 
+LOSING: Final = """
+    select area_of(o.council_id, o.postcode), count(distinct o.id)
+      from alarms a
+      join hubs h on h.name = a.hub
+      join homes o on o.id = h.home_id
+     where a.kind in ('mains-lost', 'network-lost', 'device-silent') and a.received_at > %s
+       and area_of(o.council_id, o.postcode) = any(%s)
+     group by 1
+"""
+
+
+async def losing(conn: Connection, areas: Sequence[str], since: datetime) -> dict[str, int]:
+    """In how many homes of each of these areas something was lost since then; rather too many than too few."""
+    if not areas:
+        return {}
+    return dict(await (await conn.execute(LOSING, (since, list(areas)))).fetchall())
+
+
 def _signal(alarm_id: UUID, home_id: UUID, area: str, kind: str, rule: str | None, since: datetime) -> Signal:
     return Signal(alarm_id=alarm_id, home_id=home_id, area=area, kind=Kind(kind), rule=rule, since=since)
 

@@ -145,7 +145,13 @@ async def measure(settings: Settings, folder: Path, seconds: float) -> dict[str,
     enrolments, token = await enrol(settings, list(wanted)), await token_for(settings, "operator")
     stop, ledger = asyncio.Event(), Ledger()
     hubs = [
-        HubSettings(hub=e.hub, secret=e.secret, mqtt_url=settings.mqtt_url_for_hubs, directory=folder / e.hub)
+        HubSettings(
+            hub=e.hub,
+            secret=e.secret,
+            mqtt_url=settings.mqtt_url_for_hubs,
+            directory=folder / e.hub,
+            return_jitter_s=0.0,
+        )
         for e in enrolments
     ]
     homes = {e.hub: str(e.home) for e in enrolments}

@@ -28,7 +28,7 @@ from telecare.processes import free_port, popen_options, server_user
 from tests.helpers import running, until
 
 SECRET = "test-only"
-HUBS = [f"gw-{number}" for number in range(60)]  # one for each test: the broker outlives a test
+HUBS = [f"gw-{number}" for number in range(200)]  # one for each test: the broker outlives a test
 _names = iter(HUBS)
 _refs = itertools.count(1)
 

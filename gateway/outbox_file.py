@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
@@ -11,10 +11,9 @@ from gateway.outbox_schema import STEPS, VERSION
 from gateway.reserve import Reserve
 from telecare.errors import CannotStart, TelecareError
 
-_WAL_PAGES: Final = 250  # one MiB: then the pages go into the file, and the log is used again from its beginning
+_WAL_PAGES: Final = 100  # then the pages go into the file, and the log is used again from its beginning
 _WAL_KEPT_BYTES: Final = 4 * 1024 * 1024  # a log that was longer for once is cut back to this
 _BUSY_S: Final = 5  # another process may be looking
-_PAGES_OF_AN_ALARM: Final = 64  # more than one alarm can need, with its indexes
 _THIN_AT_LEAST: Final = 1000  # readings that make room at once
 _FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
 
@@ -154,30 +153,37 @@ class OutboxFile:
         """Try as it is; then with the log written into the file, after which it is used again from its beginning."""
         yield
         self._ran_full = True
-        self._checkpoint()
-        yield
+        if self._checkpoint():
+            yield
 
     def making_room(self) -> Iterator[None]:
-        """Try as it is; then make room, least harm first: the log, readings where the file's own limit is the trouble,
-        the reserve, and in the end readings in any case.
+        """Try as it is; then make room, least harm first.
+
+        On a full disk a commit needs no room while the log can be used again and the file has free pages. So the
+        reserve goes into writing out the log, which would else grow; and then readings go, so that their pages are
+        free. Where that is not enough, all of them go, and the rest of the reserve.
         """
-        yield from self.without_reserve()
-        while self._at_its_limit() and self._thin():
-            yield
-        while self._reserve.give():
-            self._checkpoint()
-            yield
-        while self._thin():
+        yield
+        self._ran_full = True
+        gave = False
+        while not self._checkpoint() and self._reserve.give():
+            gave = True
+        if gave:
+            self._thin()
+        yield
+        while self._thin() or self._reserve.give():
             self._checkpoint()
             yield
 
-    def _checkpoint(self) -> None:
-        with suppress(sqlite3.OperationalError):  # it too may need room
+    def _checkpoint(self) -> bool:
+        """Write the log into the file, as far as nobody reads it. False: there was no room for that."""
+        try:
             self._db.execute("pragma wal_checkpoint(passive)").fetchall()
-
-    def _at_its_limit(self) -> bool:
-        free = self._pragma("max_page_count") - self._pragma("page_count") + self._pragma("freelist_count")
-        return free < _PAGES_OF_AN_ALARM
+        except sqlite3.OperationalError as problem:
+            if not _no_room(problem):
+                raise
+            return False
+        return True
 
     def _thin(self) -> bool:
         """The oldest eighth of the readings goes. False: that was not possible, or there are none.

@@ -83,7 +83,7 @@ def press_until_full(outbox: Outbox, first: int) -> list[str]:
 
 def test_on_a_full_disk_alarms_are_kept_and_readings_make_way(small_disk: Path) -> None:
     path = small_disk / "outbox.sqlite3"
-    opened: Callable[[], Outbox] = lambda: Outbox(path, reserve_bytes=512 * KIB)  # noqa: E731
+    opened: Callable[[], Outbox] = lambda: Outbox(path, reserve_bytes=1024 * KIB)  # noqa: E731
     with closing(opened()) as outbox:
         assert outbox.add_readings(readings(5000), 10_000) == 0
         assert not outbox.short_of_room()
@@ -109,7 +109,7 @@ def test_on_a_full_disk_alarms_are_kept_and_readings_make_way(small_disk: Path) 
         (small_disk / "ballast").unlink()
         outbox.short_of_room()
         assert not outbox.short_of_room()
-        assert (small_disk / "outbox.reserve").stat().st_size == 512 * KIB
+        assert (small_disk / "outbox.reserve").stat().st_size == 1024 * KIB
         assert outbox.add_readings(readings(200), 10_000) == 0
 
 

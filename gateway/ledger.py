@@ -44,14 +44,16 @@ def entries(path: Path) -> Iterator[Entry]:
             row = db.execute("select value from words where name = 'hub'").fetchone()
             if row is None:
                 raise CannotStart(f"{path}: no hub has used it yet")
-            for seq, alarm, kept_at, receipt_at, status in db.execute(_ALL):
-                yield Entry(
-                    hub=row[0],
-                    alarm=alarm,
-                    seq=seq,
-                    kept_at=format_instant(instant(kept_at)),
-                    receipt_at=None if receipt_at is None else format_instant(instant(receipt_at)),
-                    status=status,
-                )
+            # All at once: while anybody reads, the hub's log cannot be used again and grows.
+            found = db.execute(_ALL).fetchall()
     except sqlite3.Error as problem:
         raise CannotStart(f"{path}: no ledger can be read there ({problem})") from problem
+    for seq, alarm, kept_at, receipt_at, status in found:
+        yield Entry(
+            hub=row[0],
+            alarm=alarm,
+            seq=seq,
+            kept_at=format_instant(instant(kept_at)),
+            receipt_at=None if receipt_at is None else format_instant(instant(receipt_at)),
+            status=status,
+        )

@@ -193,7 +193,9 @@ class OutboxFile:
         """
         try:
             with self._transaction():
-                first, last = self._db.execute("select min(n), max(n) from readings").fetchone()
+                first, last = self._db.execute(
+                    "select (select min(n) from readings), (select max(n) from readings)"
+                ).fetchone()
                 if first is None or first == last:
                     return False
                 return self.delete_readings(max(_THIN_AT_LEAST, (last - first) // 8)) > 0

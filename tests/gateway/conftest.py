@@ -163,6 +163,7 @@ def settings_for(broker: BrokerProcess, directory: Path, **changes: Any) -> HubS
         "backoff_first_s": 0.05,
         "backoff_most_s": 0.1,
         "housekeeping_s": 0.05,
+        "attempts_apart_s": 0.01,
         "return_jitter_s": 0.0,
         "second_linger_s": 0.3,
         "alarm_reserve_bytes": 64 * 1024,

@@ -58,7 +58,12 @@ class Pressers:
         self._homes = {e.hub: str(e.home) for e in enrolments}
         self._hubs = [
             HubSettings(
-                hub=e.hub, secret=e.secret, mqtt_url=self._settings.mqtt_url_for_hubs, directory=self._folder / e.hub
+                hub=e.hub,
+                secret=e.secret,
+                mqtt_url=self._settings.mqtt_url_for_hubs,
+                directory=self._folder / e.hub,
+                return_jitter_s=0.0,
+                alarm_reserve_bytes=0,
             )
             for e in enrolments
         ]

@@ -56,6 +56,8 @@ def _hub_settings(settings: Settings, hub: str) -> HubSettings:
     return HubSettings(
         hub=hub, secret=secret, mqtt_url=settings.mqtt_url_for_hubs, directory=path.parent,
         mqtt_ca_file=settings.mqtt_ca_file,
+        # Hundreds of them share this machine: they are to be there at once, and their reserves would fill its disk.
+        return_jitter_s=0.0, alarm_reserve_bytes=0,
     )  # fmt: skip
 
 

@@ -2,12 +2,16 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import Final
 
 from gateway import frames
+from gateway.domain import passed, urgent
 from gateway.frames import AlarmFrame, BadFrame, Hello, Lines
 from gateway.outbox import Outbox
+from gateway.outbox_file import NoRoom
 from gateway.settings import HubSettings
 from gateway.waking import Wakes
 from telecare.clock import Clock
@@ -16,6 +20,8 @@ from telecare.senml import Reading
 log = logging.getLogger("gateway")
 
 _CHUNK_BYTES: Final = 64 * 1024
+
+Announce = Callable[[str, str | None], int]  # text and alarm's id, to how many devices heard it
 
 
 class Devices:
@@ -26,6 +32,8 @@ class Devices:
         self._listening: set[asyncio.StreamWriter] = set()
         self._readings: list[Reading] = []  # not yet in the outbox
         self._readings_came = asyncio.Event()
+        self._lost = 0  # readings thinned or not kept that the log does not know of,
+        self._lost_said_at: datetime | None = None  # ... and when it was last told
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Talk with one connection until it ends."""
@@ -62,11 +70,21 @@ class Devices:
             return frames.refused(problem.reason, problem.ref)
 
     def _keep(self, alarm: AlarmFrame) -> bytes:
-        alarm_id, new = self._outbox.keep_alarm(alarm.fields, alarm.key, self._clock.now())
+        now = self._clock.now()
+        try:
+            alarm_id, new = self._outbox.keep_alarm(
+                alarm.fields, alarm.key, now, repeat_within_s=self._settings.repeat_within_s
+            )
+        except NoRoom:
+            # Never "kept": the device goes on sending, and the next time there may be room.
+            log.critical("no room for an alarm", extra={"event": "no_room_for_alarm", "hub": self._settings.hub})
+            return frames.refused("no room: send it again", alarm.ref)
         # Committed, so the device may forget it from here on.
         if new:
             log.info("alarm kept", extra={"event": "alarm_kept", "hub": self._settings.hub, "alarm": alarm_id})
             self._wakes.alarms.set()
+            if urgent(alarm.fields.get("kind")):
+                self._wakes.urgent.set()
         return frames.kept(alarm.ref, alarm_id)
 
     def announce(self, text: str, alarm: str | None) -> int:
@@ -97,11 +115,20 @@ class Devices:
         self._readings_came.clear()
         if not self._readings:
             return
-        gone = self._outbox.add_readings(self._readings, self._settings.readings_limit_rows)
+        self._lost += self._outbox.add_readings(
+            self._readings, self._settings.readings_limit_rows, self._settings.readings_limit_bytes
+        )
         self._readings.clear()
-        if gone:
-            log.warning("readings thinned", extra={"event": "thinned", "hub": self._settings.hub, "readings": gone})
+        self._say_lost(self._clock.now())
         self._wakes.readings.set()
+
+    def _say_lost(self, now: datetime) -> None:
+        """Say how many readings were lost, now and then: a full disk wants no line for each."""
+        said_at, every_s = self._lost_said_at, self._settings.thinned_said_every_s
+        if self._lost and (said_at is None or passed(said_at, every_s, now)):
+            extra = {"event": "thinned", "hub": self._settings.hub, "readings": self._lost}
+            log.warning("readings thinned", extra=extra)
+            self._lost, self._lost_said_at = 0, now
 
     async def keep_storing(self) -> None:
         """Store readings a short while after the first of them came."""

@@ -1,14 +1,17 @@
-"""What a hub decides: which alarm to send now, what a command means, what it says of itself. No I/O; `now` is given."""
+"""What a hub decides: which alarm to send now, by which path, when to connect, what a command means. No I/O; `now` is
+given, and so is chance.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice, takewhile
 from typing import Any, Final, Literal
 
 import msgspec
 
 from telecare.clock import format_instant, parse_instant
-from telecare.vocabulary import Kind
+from telecare.vocabulary import TECHNICAL, Kind
 from telecare.wire import Command, CommandResult
 
 ANNOUNCEMENTS: Final = frozenset({"help-is-coming", "answered", "on-the-way", "closed"})
@@ -33,15 +36,11 @@ class Waiting:
     seq: int
     payload: bytes
     kept_at: datetime
-    sent_at: datetime | None  # on the present connection
 
 
-@dataclass(frozen=True, slots=True)
-class AlarmPlan:
-    """What to publish now, and in how many seconds to look again (None: when something happens)."""
-
-    send: tuple[Waiting, ...]
-    look_again_s: float | None
+def urgent(kind: Any) -> bool:
+    """Whether somebody may need help: any alarm but a technical one or a test, and whatever we do not know."""
+    return not isinstance(kind, str) or (kind not in TECHNICAL and kind != Kind.TEST)
 
 
 def write_alarm(fields: Mapping[str, Any], alarm_id: str, seq: int, now: datetime) -> bytes:
@@ -53,23 +52,79 @@ def write_alarm(fields: Mapping[str, Any], alarm_id: str, seq: int, now: datetim
     return msgspec.json.encode(alarm)
 
 
-def plan_alarms(waiting: Sequence[Waiting], now: datetime, *, receipt_timeout_s: float, at_once: int) -> AlarmPlan:
-    """Send what was never sent, in its order, then what has had no receipt in time; at most `at_once`."""
-    fresh = sorted((alarm for alarm in waiting if alarm.sent_at is None), key=lambda alarm: alarm.seq)
-    sent = [(alarm.sent_at, alarm) for alarm in waiting if alarm.sent_at is not None]
-    late = [alarm for sent_at, alarm in sent if passed(sent_at, receipt_timeout_s, now)]
-    due = [*fresh, *late]
-    if due:
-        return AlarmPlan(tuple(due[:at_once]), 0.0)
-    if not sent:
-        return AlarmPlan((), None)
-    longest_s = max((now - sent_at).total_seconds() for sent_at, _ in sent)
-    return AlarmPlan((), receipt_timeout_s - longest_s)
+@dataclass(slots=True)
+class Sent:
+    """What went out on one connection, by seq. On a new one everything goes out again."""
+
+    newest: int = 0  # the highest seq that was looked at: above it, nothing was sent
+    passed_over: set[int] = field(default_factory=set)  # seqs up to `newest` that were held back
+    _at: dict[int, datetime] = field(default_factory=dict)  # by seq, those sent longest ago first
+
+    def note(self, seqs: Iterable[int], now: datetime) -> None:
+        """These go out at `now`."""
+        for seq in seqs:
+            self._at.pop(seq, None)
+            self._at[seq] = now
+            self.passed_over.discard(seq)
+            self.newest = max(self.newest, seq)
+
+    def pass_over(self, held: Iterable[int], up_to: int | None) -> None:
+        """Of what is held back, the seqs below `up_to` are left behind; all of them (None) where no other is new."""
+        behind = {seq for seq in held if seq > self.newest and (up_to is None or seq < up_to)}
+        self.passed_over |= behind
+        self.newest = max([self.newest, *behind])
+
+    def late(self, now: datetime, timeout_s: float, limit: int) -> list[int]:
+        """Those that went out more than `timeout_s` ago, longest ago first. Some may have had their receipt since."""
+        overdue = takewhile(lambda item: passed(item[1], timeout_s, now), self._at.items())
+        return [seq for seq, _ in islice(overdue, limit)]
+
+    def forget(self, seqs: Iterable[int]) -> None:
+        """These are no longer in the outbox."""
+        for seq in seqs:
+            self._at.pop(seq, None)
+            self.passed_over.discard(seq)
+
+    def look_again_s(self, now: datetime, timeout_s: float) -> float | None:
+        """In how many seconds the next one is late; None: nothing waits for a receipt."""
+        first = next(iter(self._at.values()), None)
+        return None if first is None else max(timeout_s - (now - first).total_seconds(), 0.0)
 
 
-def fallback_due(waiting: Iterable[Waiting], now: datetime, after_s: float) -> list[Waiting]:
-    """The alarms that have waited too long for this path."""
-    return [alarm for alarm in waiting if passed(alarm.kept_at, after_s, now)]
+def fallback_due(waiting: Sequence[Waiting], now: datetime, after_s: float) -> list[Waiting]:
+    """The alarms that have waited too long for this path, and those kept before them. `waiting` is in order of seq.
+
+    Without a gap, so that the second path sends in order too. Only a clock that was put back makes a difference.
+    """
+    last = max((n for n, alarm in enumerate(waiting) if passed(alarm.kept_at, after_s, now)), default=-1)
+    return list(waiting[: last + 1])
+
+
+# ---------------------------------------------------------------- waiting before we try again
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """How connecting has gone: what the next wait depends on."""
+
+    returning: bool = True  # the last one stood, or there was none yet: many hubs may be doing the same at this moment
+    failures: int = 0  # in a row, with those that did not stand for long
+
+
+def connect_wait_s(attempts: Attempts, chance: float, *, jitter_s: float, first_s: float, most_s: float) -> float:
+    """Seconds before the next attempt to connect; `chance` is drawn evenly from 0 to 1.
+
+    All of the wait is chance (full jitter), so that hubs that went together do not come back together. `jitter_s` is 0
+    for a hub with which somebody may need help: it spreads the return of the others.
+    """
+    return chance * max(jitter_s if attempts.returning else 0.0, doubled_s(attempts.failures, first_s, most_s))
+
+
+def doubled_s(failures: int, first_s: float, most_s: float) -> float:
+    """The back-off after so many failures: nothing, `first_s`, then doubling up to `most_s`."""
+    if failures == 0:
+        return 0.0
+    return min(first_s * 2.0 ** min(failures - 1, 32), most_s)
 
 
 # ---------------------------------------------------------------- commands

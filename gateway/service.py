@@ -1,52 +1,69 @@
-"""One hub: the devices' side, the service's side, and the outbox between them."""
+"""One hub: the devices' side, the service's side by two paths, and the outbox between them."""
 
 import asyncio
 import fcntl
-import logging
 import os
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Coroutine, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from gateway.devices import Devices
-from gateway.domain import fallback_due
+from gateway.hearing import Hearing
+from gateway.hook import Hook
+from gateway.housekeeping import Housekeeping
 from gateway.link import Link
 from gateway.outbox import Outbox
+from gateway.outbox_file import NoRoom
+from gateway.second_path import SecondPath
 from gateway.settings import HubSettings
 from gateway.sockets import listen
 from gateway.waking import Wakes
 from telecare.clock import Clock
 from telecare.errors import CannotStart
 
-log = logging.getLogger("gateway")
-
 
 async def run(settings: HubSettings, clock: Clock, stop: asyncio.Event) -> None:
     """Run one hub until `stop` is set. Many may run in one event loop.
 
-    It begins by taking frames, whether or not the broker can be reached. A full disk or a broken outbox ends it: its
-    devices then get no "kept", and its silence is noticed.
+    It begins by taking frames, whether or not the broker can be reached. A broken outbox ends it: its devices then get
+    no "kept", and its silence is noticed. A full disk does not end it.
 
     Raises:
         CannotStart: the folder, the outbox or the socket cannot be used.
     """
-    with (
-        _own_folder(settings.directory),
-        closing(Outbox(settings.outbox_path, power_safe=settings.power_safe)) as outbox,
-    ):
+    with _own_folder(settings.directory), closing(_outbox(settings)) as outbox:
         wakes = Wakes()
         devices = Devices(settings, clock, outbox, wakes)
-        link = Link(settings, clock, outbox, wakes, devices.announce)
+        hearing = Hearing(settings, clock, outbox, wakes, devices.announce)
+        link = Link(settings, clock, outbox, wakes, hearing)
+        beside: list[Coroutine[Any, Any, None]] = [
+            devices.keep_storing(),
+            Housekeeping(settings, clock, outbox, wakes).run(),
+        ]
+        if settings.second_mqtt_url is not None:
+            beside.append(SecondPath(settings, settings.second_mqtt_url, clock, outbox, wakes, hearing).run())
+        if settings.hook_command:
+            beside.append(Hook(settings, clock, outbox, wakes).run())
         async with listen(settings.socket_path, devices.serve), asyncio.TaskGroup() as group:
-            workers = [
-                group.create_task(devices.keep_storing()),
-                group.create_task(_keep_house(settings, clock, outbox)),
-            ]
+            workers = [group.create_task(worker) for worker in beside]
             # Not cancelled like the others: it has a goodbye to say.
             await link.run(stop)
             for worker in workers:
                 worker.cancel()
         devices.store_readings()
+
+
+def _outbox(settings: HubSettings) -> Outbox:
+    outbox = Outbox(
+        settings.outbox_path,
+        power_safe=settings.power_safe,
+        limit_bytes=settings.outbox_limit_bytes,
+        reserve_bytes=settings.alarm_reserve_bytes,
+    )
+    with suppress(NoRoom):  # it is known from before, or from the next start
+        outbox.belongs_to(settings.hub)
+    return outbox
 
 
 @contextmanager
@@ -65,20 +82,3 @@ def _own_folder(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-async def _keep_house(settings: HubSettings, clock: Clock, outbox: Outbox) -> None:
-    while True:
-        keep_house(settings, clock, outbox)
-        await clock.sleep(settings.housekeeping_s)
-
-
-def keep_house(settings: HubSettings, clock: Clock, outbox: Outbox) -> None:
-    """Mark the alarms that are due on the second path, once each, and forget what is old."""
-    now = clock.now()
-    due = fallback_due(outbox.without_fallback(), now, settings.fallback_after_s)
-    if due:
-        outbox.mark_fallback([alarm.id for alarm in due], now)
-    for alarm in due:
-        log.error("fallback due", extra={"event": "fallback_due", "hub": settings.hub, "alarm": alarm.id})
-    outbox.forget(now, refs_kept_s=settings.refs_kept_s, commands_kept_s=settings.commands_kept_s)

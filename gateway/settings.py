@@ -1,12 +1,18 @@
 """The settings of one hub, checked when they are made."""
 
 import math
+import shlex
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Final
 
 from telecare.errors import CannotStart
 from telecare.settings import parse_mqtt_url
 from telecare.wire import HUB_NAME
+
+SECRET_VARIABLE: Final = "TELECARE_HUB_SECRET"  # noqa: S105  (the variable's name)
+_MAY_BE_ZERO: Final = frozenset({"return_jitter_s", "second_linger_s", "repeat_within_s", "alarm_reserve_bytes"})
+_MEBIBYTE: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,19 +31,41 @@ class HubSettings:
 
     heartbeat_s: float = 60.0  # until a `configure` command changes it
     receipt_timeout_s: float = 10.0  # an alarm without a receipt is sent again after this
-    fallback_after_s: float = 60.0  # ... and is due on the second path after this
     alarms_in_flight: int = 10  # alarms that wait for the broker's PUBACK at once
+    repeat_within_s: float = 10.0  # a frame without `ref` that says the same so soon is a repeat; 0: never
     readings_linger_s: float = 1.0  # readings wait this long for company: one commit, one pack
     readings_per_pack: int = 200  # at most; so a pack stays below some 16 KiB
-    readings_limit_rows: int = 100_000  # above this the oldest readings go
+
+    # The second path (docs/decisions/0011).
+    fallback_after_s: float = 60.0  # an alarm without a receipt takes the second path after this
+    second_mqtt_url: str | None = None  # another broker, or the same service by another network
+    second_linger_s: float = 120.0  # that connection is kept so long after its last alarm: a command lives 120 s
+    fallback_hook: str | None = None  # a command line, run without a shell: where a modem for SMS or voice is attached
+    hook_timeout_s: float = 30.0  # one run of the hook may take this long
+    hook_retry_first_s: float = 60.0  # from the beginning of one attempt to the next: doubling,
+    hook_retry_most_s: float = 900.0  # ... up to this
+
+    # Room on the disk (docs/decisions/0012).
+    readings_limit_rows: int = 300_000  # above this the oldest readings go; 72 h at one a second are 259,200
+    readings_limit_bytes: int = 64 * _MEBIBYTE  # above this much in the outbox the oldest readings go
+    outbox_limit_bytes: int = 256 * _MEBIBYTE  # the outbox never grows above this; what is beyond readings is alarms'
+    alarm_reserve_bytes: int = 4 * _MEBIBYTE  # disk that is held back, and given up for alarms when it is full
+    thinned_said_every_s: float = 600.0  # that readings are being lost is logged at most so often
+    fault_again_s: float = 86_400.0  # a disk that is full again raises another alarm only after this
+
     refs_kept_s: float = 48 * 3600.0  # a device's ref is known this long after its alarm has left the outbox
     commands_kept_s: float = 24 * 3600.0  # a command's id is known this long
+    ledger_kept_s: float = 14 * 86_400.0  # what became of an alarm is known this long after its receipt,
+    ledger_limit_rows: int = 100_000  # ... and of so many alarms at most
     housekeeping_s: float = 2.0  # how often to look for alarms due on the second path, and for what to forget
     power_safe: bool = True  # False only for simulated homes: a power cut may lose the newest rows
 
-    backoff_first_s: float = 0.5  # between attempts to connect: doubling, with jitter,
-    backoff_most_s: float = 30.0  # ... up to this,
-    steady_after_s: float = 10.0  # ... and from the beginning again after a connection of this length
+    return_jitter_s: float = 60.0  # the first attempt comes at random within this, unless somebody needs help
+    backoff_first_s: float = 0.5  # later ones at random within this, doubling
+    backoff_most_s: float = 30.0  # ... up to this
+    backoff_urgent_most_s: float = 5.0  # ... or up to this while somebody may need help
+    attempts_apart_s: float = 0.2  # the least between two, however many alarms are pressed meanwhile
+    steady_after_s: float = 10.0  # a connection of this length counts as well: the back-off begins anew
     mqtt_timeout_s: float = 10.0  # the broker's answer to one packet; without it the connection is given up
     keepalive_s: int = 30
     session_expiry_s: int = 300  # the broker keeps commands for a hub that is away this long
@@ -50,21 +78,54 @@ class HubSettings:
             raise CannotStart(f"hub name {self.hub[:80]!r}: lower-case letters, digits and hyphens, at most 63")
         if not self.secret:
             raise CannotStart("the hub's secret is empty")
-        try:
-            parse_mqtt_url(self.mqtt_url)
-        except ValueError as problem:
-            raise CannotStart(f"mqtt_url: {problem}") from problem
+        for name in ("mqtt_url", "second_mqtt_url"):
+            self._check_url(name)
+        self._check_hook()
         for each in fields(self):
-            value = getattr(self, each.name)
-            if isinstance(value, int | float) and not (math.isfinite(value) and (value > 0 or value is False)):
-                raise CannotStart(f"{each.name}: must be above 0")
+            self._check_number(each.name)
+        if self.readings_limit_bytes > self.outbox_limit_bytes:
+            raise CannotStart(
+                "readings_limit_bytes: above outbox_limit_bytes, so that nothing would be left for alarms"
+            )
+
+    def _check_url(self, name: str) -> None:
+        url = getattr(self, name)
+        try:
+            if url is not None:
+                parse_mqtt_url(url)
+        except ValueError as problem:
+            raise CannotStart(f"{name}: {problem}") from problem
+
+    def _check_hook(self) -> None:
+        try:
+            if self.fallback_hook is not None and not self.hook_command:
+                raise ValueError("empty")
+        except ValueError as problem:
+            raise CannotStart(f"fallback_hook: not a command line: {problem}") from problem
+
+    def _check_number(self, name: str) -> None:
+        value = getattr(self, name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return
+        if not math.isfinite(value) or value < 0 or (value == 0 and name not in _MAY_BE_ZERO):
+            raise CannotStart(f"{name}: must be above 0")
+
+    @property
+    def hook_command(self) -> tuple[str, ...]:
+        """The fallback hook's program and its arguments; empty where there is none."""
+        return tuple(shlex.split(self.fallback_hook or ""))
 
     @property
     def outbox_path(self) -> Path:
         """The database of what is not delivered yet."""
-        return self.directory / "outbox.sqlite3"
+        return outbox_in(self.directory)
 
     @property
     def socket_path(self) -> Path:
         """Where devices connect."""
         return self.directory / "hub.sock"
+
+
+def outbox_in(directory: Path) -> Path:
+    """The outbox in a hub's own folder."""
+    return directory / "outbox.sqlite3"

@@ -1,4 +1,4 @@
-"""How the two sides of a hub wake each other."""
+"""How the parts of a hub wake each other."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -9,10 +9,13 @@ from telecare.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Wakes:
-    """Something new lies in the outbox."""
+    """Something new lies in the outbox. Each event has one that waits for it and clears it."""
 
     alarms: asyncio.Event = field(default_factory=asyncio.Event)
+    urgent: asyncio.Event = field(default_factory=asyncio.Event)  # somebody needs help: a wait to connect is over
     readings: asyncio.Event = field(default_factory=asyncio.Event)
+    second: asyncio.Event = field(default_factory=asyncio.Event)  # an alarm is due on the second broker
+    hook: asyncio.Event = field(default_factory=asyncio.Event)  # ... and by the hook
 
 
 async def pause(clock: Clock, wake: asyncio.Event, seconds: float | None) -> None:

@@ -61,7 +61,10 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HubState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A hub's word on itself; also its last will, with `online` false. `heartbeat_s` is in seconds, `battery` in %."""
+    """A hub's word on itself; also its last will, with `online` false. `heartbeat_s` is in seconds, `battery` in %.
+
+    `readings_lost` counts those that had to go for want of room since the hub's outbox was made; absent where none.
+    """
 
     online: bool
     session: int
@@ -71,6 +74,7 @@ class HubState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     battery: float | None = None
     network: str | None = None
     outbox: int | None = None
+    readings_lost: int | None = None
     heartbeat_s: float | None = None
 
 

@@ -28,7 +28,7 @@ from telecare.processes import free_port, popen_options, server_user
 from tests.helpers import running, until
 
 SECRET = "test-only"
-HUBS = [f"gw-{number}" for number in range(60)]  # one for each test: the broker outlives a test
+HUBS = [f"gw-{number}" for number in range(200)]  # one for each test: the broker outlives a test
 _names = iter(HUBS)
 _refs = itertools.count(1)
 
@@ -163,6 +163,10 @@ def settings_for(broker: BrokerProcess, directory: Path, **changes: Any) -> HubS
         "backoff_first_s": 0.05,
         "backoff_most_s": 0.1,
         "housekeeping_s": 0.05,
+        "attempts_apart_s": 0.01,
+        "return_jitter_s": 0.0,
+        "second_linger_s": 0.3,
+        "alarm_reserve_bytes": 64 * 1024,
     }
     return HubSettings(
         hub=next(_names), secret=SECRET, mqtt_url=broker.broker.hub_url, directory=directory, **(hurried | changes)

@@ -8,46 +8,72 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain import Waiting, decide, fallback_due, passed, plan_alarms, write_alarm
+from gateway.domain import (
+    Attempts,
+    Sent,
+    Waiting,
+    connect_wait_s,
+    decide,
+    doubled_s,
+    fallback_due,
+    passed,
+    urgent,
+    write_alarm,
+)
 from telecare.wire import Command
 
 NOW = datetime(2026, 11, 23, 22, 41, tzinfo=UTC)
 
 
-def waiting(seq: int, sent_s_ago: float | None = None, kept_s_ago: float = 0) -> Waiting:
-    sent_at = None if sent_s_ago is None else NOW - timedelta(seconds=sent_s_ago)
-    return Waiting(str(seq), seq, b"", NOW - timedelta(seconds=kept_s_ago), sent_at)
+def waiting(seq: int, kept_s_ago: float = 0) -> Waiting:
+    return Waiting(str(seq), seq, b"", NOW - timedelta(seconds=kept_s_ago))
 
 
 def command(**changes: Any) -> Command:
     return Command(**({"id": "c", "kind": "test", "expires_at": "2026-11-23T22:42:00Z"} | changes))
 
 
-def test_new_alarms_go_first_in_their_order_then_those_without_a_receipt() -> None:
-    plan = plan_alarms([waiting(1, 11), waiting(4), waiting(2, 3), waiting(3)], NOW, receipt_timeout_s=10, at_once=10)
-    assert [alarm.seq for alarm in plan.send] == [3, 4, 1]
+def at(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
 
 
-def test_while_all_wait_for_receipts_the_hub_looks_again_when_the_first_is_due() -> None:
-    plan = plan_alarms([waiting(1, 4), waiting(2, 3)], NOW, receipt_timeout_s=10, at_once=10)
-    assert plan.send == ()
-    assert plan.look_again_s == 6
+def test_what_was_sent_is_late_after_its_time_the_longest_ago_first() -> None:
+    sent = Sent()
+    sent.note([1, 2], at(0))
+    sent.note([3], at(4))
+    assert sent.late(at(9), 10, 10) == []
+    assert sent.look_again_s(at(9), 10) == 1
+    assert sent.late(at(14), 10, 10) == [1, 2, 3]
+    assert sent.late(at(14), 10, 2) == [1, 2]
+    sent.note([1], at(14))
+    sent.forget([2])
+    assert sent.late(at(14), 10, 10) == [3]
+    assert sent.newest == 3
 
 
-def test_no_more_than_the_window_goes_out_at_once() -> None:
-    plan = plan_alarms([waiting(seq) for seq in range(30)], NOW, receipt_timeout_s=10, at_once=10)
-    assert [alarm.seq for alarm in plan.send] == list(range(10))
-    assert plan.look_again_s == 0
+def test_where_nothing_was_sent_the_hub_waits_to_be_woken() -> None:
+    assert Sent().look_again_s(NOW, 10) is None
 
 
-def test_an_empty_outbox_waits_to_be_woken() -> None:
-    assert plan_alarms([], NOW, receipt_timeout_s=10, at_once=10).look_again_s is None
+def test_a_repeat_that_is_held_back_does_not_hold_back_what_comes_after_it() -> None:
+    sent = Sent()
+    sent.note([1], NOW)
+    sent.pass_over([2, 5], up_to=4)
+    sent.note([3, 4], NOW)
+    assert (sent.newest, sent.passed_over) == (4, {2})
+    sent.pass_over([2, 5], up_to=None)  # nothing else is new
+    assert (sent.newest, sent.passed_over) == (5, {2, 5})
+    sent.note([2], NOW)
+    sent.forget([5])
+    assert sent.passed_over == set()
 
 
 @given(st.floats(-1e6, 1e6))
-def test_a_clock_put_back_makes_an_alarm_due_not_forgotten(sent_s_ago: float) -> None:
-    plan = plan_alarms([waiting(1, sent_s_ago)], NOW, receipt_timeout_s=10, at_once=10)
-    assert plan.send or (plan.look_again_s is not None and 0 < plan.look_again_s <= 10)
+def test_a_clock_put_back_makes_an_alarm_late_not_forgotten(sent_s_ago: float) -> None:
+    sent = Sent()
+    sent.note([1], at(-sent_s_ago))
+    again_s = sent.look_again_s(NOW, 10)
+    assert sent.late(NOW, 10, 1) == [1] or (again_s is not None and 0 < again_s <= 10)
 
 
 def test_time_passes_at_the_limit_and_not_before() -> None:
@@ -58,6 +84,46 @@ def test_time_passes_at_the_limit_and_not_before() -> None:
 
 def test_the_fallback_is_due_after_its_time() -> None:
     assert [alarm.seq for alarm in fallback_due([waiting(1, kept_s_ago=61), waiting(2, kept_s_ago=59)], NOW, 60)] == [1]
+
+
+def test_the_second_path_has_no_gaps_whatever_the_clock_did() -> None:
+    due = fallback_due([waiting(1, kept_s_ago=5), waiting(2, kept_s_ago=-500), waiting(3)], NOW, 60)
+    assert [alarm.seq for alarm in due] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("kind", "somebody"),
+    [
+        ("button", True), ("meteor", True), (None, True), (["list"], True), ("cancel", True), ("mains-lost", False),
+        ("battery-low", False), ("fault", False), ("test", False),
+    ],
+)  # fmt: skip
+def test_somebody_may_need_help_unless_it_is_technical(kind: Any, somebody: bool) -> None:
+    assert urgent(kind) is somebody
+
+
+def wait_s(attempts: Attempts, chance: float = 1.0, jitter_s: float = 60.0) -> float:
+    return connect_wait_s(attempts, chance, jitter_s=jitter_s, first_s=0.5, most_s=30)
+
+
+def test_a_hub_that_returns_spreads_over_the_jitter_and_one_with_an_alarm_does_not_wait() -> None:
+    assert [wait_s(Attempts(), chance) for chance in (0.0, 0.25, 1.0)] == [0, 15, 60]
+    assert wait_s(Attempts(), jitter_s=0.0) == 0
+
+
+def test_later_attempts_back_off_with_full_jitter() -> None:
+    tried = [Attempts(returning=False, failures=n) for n in range(1, 10)]
+    assert [wait_s(one) for one in tried] == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    assert [wait_s(one, 0.0) for one in tried] == [0.0] * 9
+    # A broker that takes everybody and then falls over again meets a spread, not a rush.
+    assert wait_s(Attempts(returning=True, failures=1)) == 60
+    # ... and one that throws out a hub with an alarm each time is not tried without a pause.
+    assert wait_s(Attempts(returning=True, failures=3), jitter_s=0.0) == 2
+
+
+@given(st.integers(0, 10_000))
+def test_no_number_of_failures_is_too_many(failures: int) -> None:
+    assert 0 <= doubled_s(failures, 0.5, 30) <= 30
 
 
 def test_an_alarm_gets_the_hubs_time_where_the_device_gave_none() -> None:

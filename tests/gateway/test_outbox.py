@@ -61,16 +61,33 @@ def test_alarms_without_a_key_are_all_new(outbox: Outbox) -> None:
     assert outbox.keep_alarm(PRESS, None, NOW)[0] != outbox.keep_alarm(PRESS, None, NOW)[0]
 
 
-def test_unsent_alarms_come_before_those_that_wait_for_a_receipt(outbox: Outbox) -> None:
+def test_alarms_are_given_out_in_their_order_and_again_only_while_they_wait(outbox: Outbox) -> None:
     ids = [outbox.keep_alarm(PRESS, None, NOW)[0] for _ in range(4)]
-    outbox.alarms_sent(ids[1:2], NOW + timedelta(seconds=5))
-    outbox.alarms_sent(ids[0:1], NOW + timedelta(seconds=9))
-    assert outbox.unsent()
-    assert [alarm.id for alarm in outbox.waiting(3)] == [ids[2], ids[3], ids[1]]
-    outbox.alarms_sent(ids, NOW)
-    assert not outbox.unsent()
-    outbox.forget_sent()
-    assert [alarm.sent_at for alarm in outbox.waiting(10)] == [None] * 4
+    assert [alarm.id for alarm in outbox.unsent(0, 3, NOW)] == ids[:3]
+    assert outbox.has_unsent(3)
+    assert not outbox.has_unsent(4)
+    outbox.alarm_delivered(ids[1], NOW)
+    assert [alarm.id for alarm in outbox.again([1, 2, 4])] == [ids[0], ids[3]]
+
+
+def test_the_second_path_gets_only_what_is_due_there(outbox: Outbox) -> None:
+    ids = [outbox.keep_alarm(PRESS, None, NOW)[0] for _ in range(3)]
+    assert not outbox.on_second_path()
+    outbox.mark_fallback(ids[:2], NOW)
+    assert outbox.on_second_path()
+    assert [alarm.id for alarm in outbox.unsent(0, 10, NOW, by="second")] == ids[:2]
+    for each in ids[:2]:
+        outbox.alarm_delivered(each, NOW, by="second")
+    assert not outbox.on_second_path()
+
+
+def test_a_hub_knows_whether_it_carries_an_alarm_for_which_somebody_may_need_help(outbox: Outbox) -> None:
+    outbox.keep_alarm({"device": "hub", "kind": "mains-lost"}, None, NOW)
+    assert not outbox.carries_urgent()
+    press, _ = outbox.keep_alarm(PRESS, None, NOW)
+    assert outbox.carries_urgent()
+    outbox.alarm_delivered(press, NOW)
+    assert not outbox.carries_urgent()
 
 
 def test_readings_leave_in_their_order_and_the_oldest_are_thinned(outbox: Outbox) -> None:

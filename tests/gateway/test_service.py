@@ -259,7 +259,7 @@ async def test_a_broker_that_does_not_answer_leaves_no_connection_open(hub_setti
         hub = asyncio.create_task(
             run(replace(hub_settings, mqtt_url=url, mqtt_timeout_s=0.1), SystemClock(), asyncio.Event())
         )
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1.5)
         hub.cancel()
         await asyncio.gather(hub, return_exceptions=True)
         await asyncio.sleep(0.1)

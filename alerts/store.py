@@ -287,8 +287,8 @@ async def owner_and_state(conn: Connection, alert_id: int) -> tuple[str | None, 
 async def raised_where(conn: Connection, alert_id: int) -> tuple[datetime, ZoneInfo]:
     """When an alert was raised, and the time zone of its council."""
     cursor = await conn.execute(
-        """select a.raised_at, c.timezone from alerts a join homes h on h.id = a.home_id
-             join councils c on c.id = h.council_id where a.id = %s""",
+        """select a.raised_at, coalesce(c.timezone, 'Europe/London') from alerts a join homes h on h.id = a.home_id
+             left join councils c on c.id = h.council_id where a.id = %s""",
         (alert_id,),
     )
     row = await cursor.fetchone()

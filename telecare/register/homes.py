@@ -161,8 +161,10 @@ async def enrol_hub(conn: Connection, name: str, home_id: UUID) -> Enrolment:
 
 
 async def enrolled_hubs(conn: Connection) -> dict[str, UUID]:
-    """Every enrolled hub's name, with the id of its home."""
-    rows = await (await conn.execute("select name, home_id from hubs order by name")).fetchall()
+    """Every enrolled hub's name, with the id of its home; the service's own test hub is none of them."""
+    rows = await (
+        await conn.execute("select name, home_id from hubs where secret_hash is not null order by name")
+    ).fetchall()
     return dict(rows)
 
 
@@ -201,8 +203,9 @@ async def home(conn: Connection, home_id: UUID) -> dict[str, Any]:
     rows = await _rows(
         conn,
         """select h.id, h.address, h.postcode, h.phone, h.access_notes, h.key_safe_location,
-                  h.key_safe_code <> '' as has_key_safe_code, h.hazards, c.name as council, c.timezone
-             from homes h join councils c on c.id = h.council_id where h.id = %s""",
+                  h.key_safe_code <> '' as has_key_safe_code, h.hazards, coalesce(c.name, '') as council,
+                  coalesce(c.timezone, 'Europe/London') as timezone
+             from homes h left join councils c on c.id = h.council_id where h.id = %s""",
         (home_id,),
     )
     if not rows:

@@ -93,7 +93,7 @@ class Signs:
     beats: Mapping[str, tuple[datetime, Mapping[str, Any]]]  # by service: when it last said that it lives, and what
 
 
-def troubles_of_signs(signs: Signs, now: datetime, *, overdue_after_s: float) -> list[Trouble]:
+def troubles_of_signs(signs: Signs, now: datetime, *, overdue_after_s: float, patience_s: float) -> list[Trouble]:
     """What is wrong with the alert path, by what the database says."""
     found = []
     if signs.unplaced:
@@ -104,18 +104,20 @@ def troubles_of_signs(signs: Signs, now: datetime, *, overdue_after_s: float) ->
         words = f"An alert is {signs.overdue_s:.0f} s past its deadline: nothing moves on by itself."
         found.append(Trouble(key="signs:overdue", words=words))
     for service in SERVICES:
-        if why := _silent(signs.beats.get(service), now):
+        beat = signs.beats.get(service)
+        if why := _silent(beat, now):
             found.append(Trouble(key=f"signs:{service}", words=f"The service {service} {why}."))
+        elif beat is not None and beat[1].get("subscribed") is not True:
+            # It comes back to a broker that was started again within seconds.
+            words, patience = f"The service {service} does not hear its messages.", timedelta(seconds=patience_s)
+            found.append(Trouble(key=f"signs:{service}", words=words, patience=patience))
     return found
 
 
 def _silent(beat: tuple[datetime, Mapping[str, Any]] | None, now: datetime) -> str:
     if beat is None:
         return "has never said that it lives"
-    at, detail = beat
-    if now - at > timedelta(seconds=STALE_AFTER_S):
-        return "no longer says that it lives"
-    return "" if detail.get("subscribed") is True else "does not hear its messages"
+    return "no longer says that it lives" if now - beat[0] > timedelta(seconds=STALE_AFTER_S) else ""
 
 
 def out_of_reach(what: Literal["database", "broker"], patience_s: float) -> Trouble:

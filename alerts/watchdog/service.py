@@ -164,11 +164,11 @@ class Watchdog:
             async with asyncio.timeout(2 * _ANSWER_S), self._database() as conn:
                 now = await database_now(conn)
                 signs = await store.signs(conn, now, settings.watchdog_waiting_s)
-                troubles = domain.troubles_of_signs(signs, now, overdue_after_s=settings.watchdog_overdue_s)
-                self._note("signs", troubles)
+                limits = {"overdue_after_s": settings.watchdog_overdue_s, "patience_s": settings.watchdog_patience_s}
+                self._note("signs", domain.troubles_of_signs(signs, now, **limits))
                 try:
                     await self._write_down(conn, now)
-                except psycopg.OperationalError as problem:  # a full disk, or it only lets us read
+                except (psycopg.OperationalError, psycopg.InternalError) as problem:  # a full disk, or read-only
                     found.append(domain.cannot_write(type(problem).__name__))
         except _AWAY:
             # What the signs were is not known any more: what was open stays open.

@@ -107,6 +107,7 @@ async def _watch(settings: Settings, stop: asyncio.Event) -> None:
     from alerts.watchdog.service import Watchdog
     from telecare.clock import SystemClock
 
+    _ = settings.database, settings.mqtt  # where either is not set, it stops here with one line
     await Watchdog(settings, engineer_for(settings), SystemClock()).run(stop)
 
 

@@ -175,31 +175,43 @@ def placing_faults(unplaced: Sequence[tuple[str, datetime, bool]], runs: Runs, n
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
-    """An alarm that is in an alert: when it came, when it joined, and when that alert was raised and last waited."""
+    """An alarm that is in an alert: when it came, and when it joined."""
 
     alarm: str
     alert: int
     received_at: datetime
     joined_at: datetime
-    raised_at: datetime
-    waiting_since: datetime
-    first_joined_at: datetime  # of the alert's alarms
 
 
-def time_faults(placed: Placed, runs: Runs, now: datetime) -> list[Broken]:
-    """An alarm that waited for its alert, or an alert whose time is not that of an arrival."""
-    broken = []
+def joining_faults(placed: Placed, runs: Runs) -> list[Broken]:
+    """An alarm that waited for its place, or had it before it came."""
+    name = f"alarm {placed.alarm}: in alert {placed.alert}"
     waited = placed.joined_at - runs.fair(placed.received_at, placed.joined_at)
     if waited > PLACED:
-        broken.append(Broken("I6", f"alarm {placed.alarm}: in alert {placed.alert} {_seconds(waited)} late", HAS_BEEN))
+        return [Broken("I6", f"{name} {_seconds(waited)} late", HAS_BEEN)]
     if placed.joined_at < placed.received_at - SKEW:
-        broken.append(Broken("I6", f"alarm {placed.alarm}: in alert {placed.alert} before it came", HAS_BEEN))
-    if abs(placed.raised_at - placed.first_joined_at) > SKEW:
-        broken.append(
-            Broken("I6", f"alert {placed.alert}: raised at another time than its first alarm joined", HAS_BEEN)
-        )
-    if not placed.raised_at - SKEW <= placed.waiting_since <= now + SKEW:
-        broken.append(Broken("I6", f"alert {placed.alert}: waits since a time that cannot be"))
+        return [Broken("I6", f"{name} before it came", HAS_BEEN)]
+    return []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """An alert's times, and when the first of its alarms joined."""
+
+    alert: int
+    raised_at: datetime
+    waiting_since: datetime
+    first_joined_at: datetime
+
+
+def time_faults(times: Times, now: datetime) -> list[Broken]:
+    """An alert whose times are not those of an arrival."""
+    broken = []
+    if abs(times.raised_at - times.first_joined_at) > SKEW:
+        words = f"alert {times.alert}: raised at another time than its first alarm joined"
+        broken.append(Broken("I6", words, HAS_BEEN))
+    if not times.raised_at - SKEW <= times.waiting_since <= now + SKEW:
+        broken.append(Broken("I6", f"alert {times.alert}: waits since a time that cannot be"))
     return broken
 
 

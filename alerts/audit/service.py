@@ -62,8 +62,10 @@ async def _alarms(conn: Connection, report: Report, runs: Runs) -> None:
     report.add(
         "I1", len(both), [Broken("I1", f"alarm {alarm}: in an alert, and still waiting for one") for alarm in both]
     )
-    placed = await store.placed(conn, report.since)
-    report.add("I6", len(placed), dict.fromkeys(b for one in placed for b in domain.time_faults(one, runs, now)))
+    slow = await store.slow(conn, report.since, domain.PLACED)
+    report.add("I6", count, (broken for one in slow for broken in domain.joining_faults(one, runs)))
+    times = await store.times(conn, report.since)
+    report.add("I6", len(times), (broken for one in times for broken in domain.time_faults(one, now)))
 
 
 async def _steps(conn: Connection, report: Report, runs: Runs, ladder: Ladder) -> None:
@@ -105,12 +107,14 @@ async def _silence(conn: Connection, report: Report, settings: Settings) -> None
 
 
 async def _numbers(conn: Connection, report: Report) -> None:
-    for numbers in await store.numbers(conn, report.since):
+    count, gaps = await store.numbers(conn, report.since)
+    report.add("I7", count)
+    for numbers in gaps:
         missing = domain.missing_numbers(numbers, report.checked_at)
         if missing:
             there = await store.accounted_for(conn, numbers.hub, missing)
             missing = [number for number in missing if number not in there]
-        report.add("I7", len(numbers.came), domain.number_faults(numbers.hub, missing, numbers.nameless))
+        report.add("I7", 0, domain.number_faults(numbers.hub, missing, numbers.nameless))
 
 
 async def _ledgers(conn: Connection, report: Report, ledgers: Sequence[Kept]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from alerts.audit.domain import Climbed, Kept, Numbers, Placed, Runs
+from alerts.audit.domain import Climbed, Kept, Numbers, Placed, Runs, Times
 from telecare.db import Connection
 from telecare.register import own
 from telecare.vocabulary import Priority
@@ -70,19 +70,34 @@ async def both(conn: Connection) -> list[str]:
     return [row[0] for row in rows]
 
 
-async def placed(conn: Connection, since: datetime | None) -> list[Placed]:
-    """Alarms that came since then and are in an alert."""
-    rows = await _rows(
-        conn,
-        """select a.id::text, p.alert_id, a.received_at, p.joined_at, t.raised_at, t.waiting_since,
-                  (select min(f.joined_at) from alert_alarms f where f.alert_id = t.id)
-             from alarms a join alert_alarms p on p.alarm_id = a.id join alerts t on t.id = p.alert_id
-            where (%(since)s::timestamptz is null or a.received_at >= %(since)s) and not a.past
-              and t.past_case is null""",
-        since=since,
-    )
-    names = ("alarm", "alert", "received_at", "joined_at", "raised_at", "waiting_since", "first_joined_at")
-    return [Placed(**dict(zip(names, row, strict=True))) for row in rows]
+_CAME: Final = """
+    with came as (
+        select a.id::text as alarm, p.alert_id as alert, a.received_at, p.joined_at
+          from alarms a join alert_alarms p on p.alarm_id = a.id
+         where (%(since)s::timestamptz is null or a.received_at >= %(since)s) and not a.past)
+"""
+SLOW: Final = f"""{_CAME}
+    select * from came where joined_at > received_at + %(placed)s or joined_at < received_at
+"""  # noqa: S608  (parts of our own)
+TIMES: Final = f"""{_CAME}
+    select t.id, t.raised_at, t.waiting_since, min(p.joined_at)
+      from (select distinct alert from came) c
+      join alerts t on t.id = c.alert and t.past_case is null
+      join alert_alarms p on p.alert_id = t.id
+     group by t.id
+"""  # noqa: S608
+
+
+async def slow(conn: Connection, since: datetime | None, placed: timedelta) -> list[Placed]:
+    """Alarms that came since then and joined their alert late, or before they came."""
+    rows = await _rows(conn, SLOW, since=since, placed=placed)
+    return [Placed(alarm=row[0], alert=row[1], received_at=row[2], joined_at=row[3]) for row in rows]
+
+
+async def times(conn: Connection, since: datetime | None) -> list[Times]:
+    """The times of the alerts that alarms have joined since then."""
+    rows = await _rows(conn, TIMES, since=since)
+    return [Times(alert=row[0], raised_at=row[1], waiting_since=row[2], first_joined_at=row[3]) for row in rows]
 
 
 # ---------------------------------------------------------------- I2, I3: steps
@@ -229,27 +244,41 @@ async def trouble_keys(conn: Connection) -> list[str]:
 
 # ---------------------------------------------------------------- I7: numbers
 
+# Only hubs with a gap: between the alarm before these and the greatest of these there are more numbers than came.
 NUMBERS: Final = """
     with came as (
-        select hub, array_agg(seq order by received_at) filter (where seq is not null) as seqs,
-               array_agg(received_at order by received_at) filter (where seq is not null) as ats,
-               count(*) filter (where seq is null and doubts <> '{}') as nameless
+        select hub, min(seq) as least, max(seq) as greatest, count(distinct seq) as numbers
           from alarms
          where (%(since)s::timestamptz is null or received_at >= %(since)s) and not past and hub <> %(own)s
-         group by hub)
-    select c.hub, (select a.seq from alarms a where a.hub = c.hub and a.received_at < %(since)s and a.seq is not null
-                    order by a.received_at desc limit 1), c.seqs, c.ats, c.nameless
-      from came c where c.seqs is not null order by c.hub
+         group by hub),
+    before as (
+        select c.*, (select a.seq from alarms a where a.hub = c.hub and a.received_at < %(since)s and a.seq is not null
+                      order by a.received_at desc limit 1) as before
+          from came c)
+    select b.hub, b.before,
+           array_agg(a.seq order by a.received_at) filter (where a.seq is not null),
+           array_agg(a.received_at order by a.received_at) filter (where a.seq is not null),
+           count(*) filter (where a.seq is null and a.doubts <> '{}')
+      from before b
+      join alarms a on a.hub = b.hub and (%(since)s::timestamptz is null or a.received_at >= %(since)s) and not a.past
+     where b.greatest - least(b.least, b.before + 1) + 1 > b.numbers
+     group by b.hub, b.before
 """
 
 
-async def numbers(conn: Connection, since: datetime | None) -> list[Numbers]:
-    """The numbers of the alarms that came since then, by hub."""
+async def numbers(conn: Connection, since: datetime | None) -> tuple[int, list[Numbers]]:
+    """How many numbered alarms came since then; and the numbers of each hub that has a gap."""
+    (total,) = await _rows(
+        conn,
+        """select count(seq) from alarms
+            where (%(since)s::timestamptz is null or received_at >= %(since)s) and not past and hub <> %(own)s""",
+        since=since,
+        own=own.HUB,
+    )
     rows = await _rows(conn, NUMBERS, since=since, own=own.HUB)
-    return [
-        Numbers(hub=row[0], before=row[1], came=list(zip(row[2], row[3], strict=True)), nameless=row[4])
-        for row in rows
-    ]  # fmt: skip
+    return total[0], [
+        Numbers(hub=row[0], before=row[1], came=list(zip(row[2], row[3], strict=True)), nameless=row[4]) for row in rows
+    ]
 
 
 async def accounted_for(conn: Connection, hub: str, wanted: Sequence[int]) -> set[int]:

@@ -1,5 +1,6 @@
 """What the watchdog shouts about, on pages, in the stream, in /health and /metrics."""
 
+import html
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ from playwright.async_api import Browser, expect
 from dashboard.troubles import AWAY, Shouts
 from telecare.db import Pool
 from telecare.ids import uuid7
+from telecare.register import own
 from tests.dashboard.conftest import Away
 from tests.dashboard.test_browser import RULES, log_in, sideways
 from tests.dashboard.test_browser import browser as browser
@@ -215,6 +217,24 @@ async def test_an_administrator_sees_the_last_press(shop: World) -> None:
         assert "ago, arrived in 80 ms" in (await client.get("/admin")).text
         await pressed(shop, "it is stored and becomes no alert", age_s=5)
         assert "did not arrive: it is stored and becomes no alert" in (await client.get("/admin")).text
+
+
+async def test_the_test_home_has_its_pages_and_is_counted_nowhere(shop: World) -> None:
+    async with shop.pool.connection() as conn:
+        await own.make_sure(conn)
+    number = await shop.alert(own.HUB, "test", device="test-pendant")
+    async with shop.browser_session("supervisor") as client:
+        for path in (f"/console/alerts/{number}", f"/homes/{own.HOME}", f"/homes/{own.HOME}/timeline", "/homes"):
+            answer = await client.get(path)
+            assert answer.status_code == 200, path
+            assert own.ADDRESS in html.unescape(answer.text), path
+        assert "1 homes; 1 of 1 hubs online" in (await client.get("/homes")).text
+        assert (await client.get("/commissioning")).text.count("Anytown Council") > 0
+    token = await shop.token("operator")
+    async with httpx.AsyncClient(base_url=shop.base, headers=token) as program:
+        assert (await program.get(f"/api/homes/{own.HOME}/timeline")).status_code == 200
+        assert (await program.get("/api/alerts?state=open")).json()["alerts"] == []
+        assert (await program.get("/api/alerts?state=all")).json()["alerts"][0]["kind"] == "test"
 
 
 # ---------------------------------------------------------------- in a browser

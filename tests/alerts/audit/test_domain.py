@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from alerts.audit import domain
-from alerts.audit.domain import Climbed, Kept, Numbers, Placed, Runs, Seen
+from alerts.audit.domain import Climbed, Kept, Numbers, Placed, Runs, Seen, Times
 from alerts.domain import Ladder
 from telecare.vocabulary import Priority
 
@@ -76,29 +76,33 @@ def test_an_overdue_alert_is_broken_with_an_owner_and_more_so_without() -> None:
     ]
 
 
-def placed(**changes: Any) -> Placed:
-    values = {"alarm": "a", "alert": 7} | dict.fromkeys(
-        ("received_at", "joined_at", "raised_at", "waiting_since", "first_joined_at"), NOON
-    )
-    return Placed(**(values | changes))
+@pytest.mark.parametrize(
+    ("joined", "words"),
+    [(9.9, None), (12.0, "alarm a: in alert 7 12 s late"), (-2.0, "alarm a: in alert 7 before it came")],
+)
+def test_an_alarm_has_its_place_soon_after_it_came(joined: float, words: str | None) -> None:
+    placed = Placed(alarm="a", alert=7, received_at=NOON, joined_at=NOON + seconds(joined))
+    assert [b.what for b in domain.joining_faults(placed, NEVER_STOPPED)] == ([words] if words else [])
+
+
+def test_an_alarm_that_waited_while_the_engine_was_away_was_not_held_up() -> None:
+    placed = Placed(alarm="a", alert=7, received_at=NOON, joined_at=NOON + seconds(900))
+    assert domain.joining_faults(placed, Runs([(NOON + seconds(895), NOON + seconds(999))])) == []
+    assert domain.joining_faults(placed, Runs([(NOON + seconds(880), NOON + seconds(999))])) != []
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, None),
-        ({"joined_at": NOON + seconds(9.9)}, None),
-        ({"joined_at": NOON + seconds(12)}, "12 s late"),
-        ({"joined_at": NOON - seconds(2)}, "before it came"),
-        ({"raised_at": NOON - timedelta(days=365)}, "raised at another time"),
-        ({"waiting_since": NOON + timedelta(hours=1)}, "waits since a time that cannot be"),
-        ({"waiting_since": NOON - timedelta(hours=1)}, "waits since a time that cannot be"),
+        ({}, []),
+        ({"raised_at": NOON - timedelta(days=365)}, ["raised at another time than its first alarm joined"]),
+        ({"waiting_since": NOON + timedelta(hours=1)}, ["waits since a time that cannot be"]),
+        ({"waiting_since": NOON - timedelta(hours=1)}, ["waits since a time that cannot be"]),
     ],
 )
-def test_an_alert_has_the_time_of_arrival(changes: dict[str, Any], words: str | None) -> None:
-    found = [b.what for b in domain.time_faults(placed(**changes), NEVER_STOPPED, NOON + seconds(60))]
-    assert [words in one for one in found if words] == ([True] if words else [])
-    assert bool(found) is (words is not None)
+def test_an_alert_has_the_time_of_arrival(changes: dict[str, Any], words: list[str]) -> None:
+    times = Times(alert=7, **(dict.fromkeys(("raised_at", "waiting_since", "first_joined_at"), NOON) | changes))
+    assert [b.what for b in domain.time_faults(times, NOON + seconds(60))] == [f"alert 7: {one}" for one in words]
 
 
 def feed(**changes: Any) -> list[str]:

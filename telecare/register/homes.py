@@ -13,6 +13,7 @@ from telecare.db import Connection, database_now
 from telecare.errors import NotFound, Refused
 from telecare.ids import uuid7
 from telecare.mqtt_accounts import hash_secret
+from telecare.register import own
 from telecare.register.plans import CarePlan, set_plan
 from telecare.wire import HUB_NAME
 
@@ -148,6 +149,8 @@ async def enrol_hub(conn: Connection, name: str, home_id: UUID) -> Enrolment:
     """
     if not HUB_NAME.fullmatch(name):
         raise Refused(f"not a hub name: {name!r} (small letters, digits and hyphens, at most 63)")
+    if name == own.HUB:
+        raise Refused(f"{name} is the name of the service's own test hub")
     if not await (await conn.execute("select 1 from homes where id = %s", (home_id,))).fetchone():
         raise NotFound(f"no home {home_id}")
     secret = secrets.token_urlsafe(24)

@@ -1,11 +1,15 @@
-"""`telecare alerts` and `telecare detection`: the alert engine alone, and the detection process."""
+"""`telecare alerts`, `detection`, `watchdog`: each process alone. `telecare audit`: what must agree, compared."""
 
 import asyncio
+import json
+import sys
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from telecare.errors import TelecareError
 from telecare.settings import Settings, load_settings
 
 
@@ -31,6 +35,80 @@ def register(app: typer.Typer) -> None:
 
         settings = load_settings(data_dir)
         run_until_stopped(lambda stop: _detect(settings, stop))
+
+    @app.command("watchdog")
+    def watchdog(
+        data_dir: Annotated[Path | None, typer.Option(help="data directory of the running system")] = None,
+    ) -> None:
+        """Press a test pendant each minute, and shout when the press does not arrive."""
+        from telecare.service import run_until_stopped
+
+        settings = load_settings(data_dir)
+        run_until_stopped(lambda stop: _watch(settings, stop))
+
+    app.command("audit")(_audit)
+
+
+def _audit(
+    ledger: Annotated[list[Path] | None, typer.Option(help="a hub's ledger (JSON lines); may be given again")] = None,
+    stream: Annotated[Path | None, typer.Option(help="what a console was shown (JSON lines)")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="an instant, as 2026-11-24T12:00:00Z; without it, everything")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
+    data_dir: Annotated[Path | None, typer.Option(help="data directory of the running system")] = None,
+) -> None:
+    """Compare alarms, alerts, steps, messages and the screens' feed. Exit code 1 where something is broken, 2 where
+    nothing could be looked at."""
+    import psycopg
+
+    from telecare.clock import parse_instant
+
+    try:
+        begin = parse_instant(since) if since is not None else None
+        found = asyncio.run(_audited(load_settings(data_dir), begin, ledger or [], stream))
+    except (TelecareError, OSError, ValueError, psycopg.Error) as problem:
+        words = str(problem).strip().splitlines()
+        sys.stderr.write(f"telecare: cannot audit: {words[0] if words else type(problem).__name__}\n")
+        raise typer.Exit(2) from problem
+    if as_json:
+        sys.stdout.write(json.dumps(found) + "\n")
+    else:
+        for one in found["invariants"]:
+            state = "ok    " if one["holds"] else "BROKEN"
+            sys.stdout.write(f"{state} {one['id']} {one['words']} ({one['checked']} looked at)\n")
+            for example in one["examples"]:
+                sys.stdout.write(f"          {example}\n")
+            if one["broken"] > len(one["examples"]):
+                sys.stdout.write(f"          and {one['broken'] - len(one['examples'])} more\n")
+    sys.stdout.flush()
+    if not found["holds"]:
+        raise typer.Exit(1)
+
+
+async def _audited(
+    settings: Settings, since: datetime | None, ledgers: list[Path], stream: Path | None
+) -> dict[str, Any]:
+    from psycopg import AsyncConnection
+
+    from alerts.audit import service as audit
+    from alerts.settings import ladder
+
+    kept = [line for path in ledgers for line in audit.read_ledger(path)]
+    seen = audit.read_stream(stream) if stream is not None else []
+    async with await AsyncConnection.connect(settings.database, autocommit=True, connect_timeout=10) as conn:
+        await conn.execute("set timezone to 'UTC'")
+        report = await audit.audit(conn, settings, ladder(settings), since=since, ledgers=kept, stream=seen)
+    return audit.as_document(report)
+
+
+async def _watch(settings: Settings, stop: asyncio.Event) -> None:
+    from alerts.watchdog.outside import engineer_for
+    from alerts.watchdog.service import Watchdog
+    from telecare.clock import SystemClock
+
+    _ = settings.database, settings.mqtt  # where either is not set, it stops here with one line
+    await Watchdog(settings, engineer_for(settings), SystemClock()).run(stop)
 
 
 async def _run(settings: Settings, stop: asyncio.Event) -> None:

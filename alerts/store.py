@@ -123,7 +123,7 @@ async def owner_and_state(conn: Connection, alert_id: int) -> tuple[str | None, 
 async def raised_where(conn: Connection, alert_id: int) -> tuple[datetime, ZoneInfo]:
     """When an alert was raised, and the time zone of its council."""
     cursor = await conn.execute(
-        """select a.raised_at, coalesce(c.timezone, i.timezone)
+        """select a.raised_at, coalesce(c.timezone, i.timezone, 'Europe/London')
              from alerts a left join homes h on h.id = a.home_id left join councils c on c.id = h.council_id
              left join incidents i on i.alert_id = a.id where a.id = %s""",
         (alert_id,),

@@ -121,6 +121,9 @@ ACCESS: Final[dict[str, Access]] = {
     "GET /api/homes/{home_id}/timeline": RECORDS,
 }
 
+# On whose pages the watchdog's troubles are shown: those who can do something about them.
+HEAR_TROUBLES: Final = frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN})
+
 HOME_PAGE: Final[dict[Role, str]] = {
     Role.OPERATOR: "/console",
     Role.SUPERVISOR: "/console",

@@ -31,6 +31,7 @@ from dashboard.outcomes import pages_episodes, pages_import
 from dashboard.parts import Parts
 from dashboard.static import NotFetched, StaticFiles
 from dashboard.stream import Feed
+from dashboard.troubles import Shouts
 from dashboard.views import Pages
 from telecare.db import open_pool
 from telecare.settings import Settings
@@ -67,19 +68,24 @@ def create_app(settings: Settings) -> FastAPI:
 async def _run(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     static = StaticFiles(settings.data_dir)
     async with open_pool(settings.database, name="dashboard", size=_POOL) as pool:
-        feed = Feed(pool, settings.database, settings.beat_s)
+        shouts = Shouts(pool, settings)
+        feed = Feed(pool, settings.database, settings.beat_s, shouts.as_data)
         await feed.start()
         app.state.parts = Parts(
             settings=settings,
             static=static,
-            pages=Pages(settings, static),
+            pages=Pages(settings, static, lambda: shouts.now),
             logins=LoginLimit(settings.login_attempts),
             pool=pool,
             feed=feed,
+            shouts=shouts,
             hashing=asyncio.Semaphore(_PASSWORDS_AT_A_TIME),
         )
         app.state.figures = health.Figures()
-        background = [asyncio.create_task(feed.run(), name="live feed")]
+        background = [
+            asyncio.create_task(feed.run(), name="live feed"),
+            asyncio.create_task(shouts.run(), name="troubles"),
+        ]
         if not static.is_complete:
             background.append(asyncio.create_task(_fetch(static), name="fetch static files"))
         try:

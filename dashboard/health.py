@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -10,16 +13,19 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, ProcessCollector, generate_latest
 
+from alerts.watchdog.domain import SERVICE, SERVICES, Trouble
+from alerts.watchdog.store import LastPress, last_press, open_troubles
 from dashboard import store
 from dashboard.auth import GuardedRoute
 from dashboard.parts import database, parts_of
+from dashboard.troubles import why_silent
+from telecare.db import Connection
 from telecare.heartbeat import STALE_AFTER_S
 from telecare.settings import Settings
 from telecare.vocabulary import Role
 
 router = APIRouter(route_class=GuardedRoute)
 
-SERVICES: Final = ("ingest", "ingest-readings", "alerts", "detection")  # without any one of them something is missed
 WAITING_S: Final = 10.0  # an alarm this old that is in no alert
 OVERDUE_S: Final = 30.0  # an alert this long past its deadline
 FEED_LAG_S: Final = 300.0  # the oldest reading that roll-ups or detection have not read is older
@@ -27,8 +33,21 @@ _ANSWER_WITHIN_S: Final = 5.0
 STATUS_FILE: Final = "status.json"  # what `telecare up` says of its processes
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What the watchdog says, and whether it can be relied upon."""
+
+    troubles: Sequence[str] = ()  # the grave ones that last
+    silent: str | None = None  # why it cannot
+
+
 def problems(
-    now: datetime, signs: dict[str, Any], beats: dict[str, Any], parts: dict[str, str], demo: bool
+    now: datetime,
+    signs: dict[str, Any],
+    beats: dict[str, Any],
+    parts: dict[str, str],
+    demo: bool,
+    watched: Watched | None = None,
 ) -> list[str]:
     """Why alarms may not reach people, one line each; empty when all is well.
 
@@ -50,7 +69,19 @@ def problems(
             found.append(f"{consumer} is {behind_s:.0f} s behind with reading readings")
     if demo and signs["demo_roles"] < len(Role):
         found.append("the demo users are not all there")
-    return found
+    return found + _of_watchdog(watched or Watched(), parts.get(SERVICE, "running"))
+
+
+def _of_watchdog(watched: Watched, state: str) -> list[str]:
+    found = [f"{SERVICE} is {state}"] if state != "running" else [watched.silent] if watched.silent else []
+    return found + list(watched.troubles)
+
+
+async def watched_now(conn: Connection, beats: dict[str, Any], now: datetime, settings: Settings) -> Watched:
+    """What the watchdog says now."""
+    open_now = await open_troubles(conn)
+    silent = why_silent(beats, await last_press(conn, now), now, settings)
+    return Watched([one.trouble.words for one in open_now if one.trouble.grave], silent)
 
 
 def _silent(beat: dict[str, Any] | None, now: datetime) -> str:
@@ -76,16 +107,19 @@ async def _problems_now(request: Request) -> list[str]:
     try:
         async with asyncio.timeout(_ANSWER_WITHIN_S), database(request) as (conn, now):
             signs, beats = await store.vital_signs(conn, now), await store.heartbeats(conn)
+            watched = await watched_now(conn, beats, now, settings)
     except (psycopg.OperationalError, TimeoutError):
         return ["the database cannot be reached"]
-    return problems(now, signs, beats, process_states(settings), settings.demo)
+    return problems(now, signs, beats, process_states(settings), settings.demo, watched)
 
 
 @router.get("/health", summary="Whether alarms reach people")
 async def health(request: Request) -> Response:
-    """200 when they do, 503 with the reasons when they may not."""
+    """200 when they do, 503 with the reasons when they may not. `changes`: the newest one that the screens have."""
     found = await _problems_now(request)
-    return JSONResponse({"status": "unwell" if found else "well", "problems": found}, 503 if found else 200)
+    status = "unwell" if found else "well"
+    document = {"status": status, "problems": found, "changes": parts_of(request).feed.position}
+    return JSONResponse(document, 503 if found else 200)
 
 
 class Figures:
@@ -108,12 +142,31 @@ class Figures:
         self.alive = self._gauge("service_heartbeat_age_seconds", "Since each service said that it lives.", ["service"])
         self.lag = self._gauge("feed_lag_seconds", "How old each consumer's oldest unread reading is.", ["consumer"])
         self.streams = self._gauge("dashboard_streams", "Event streams open in this process.")
+        self.press_age = self._gauge("watchdog_press_age_seconds", "Since the newest test press whose end is known.")
+        self.press = self._gauge("watchdog_press_seconds", "How long it took to arrive; NaN where it did not.")
+        self.troubles = self._gauge("troubles_open", "Troubles that last.", ["grave"])
+        self.audit = self._gauge("audit_broken", "Invariants that the watchdog's audit finds broken.")
 
     def _gauge(self, name: str, words: str, labels: list[str] | None = None) -> Gauge:
         return Gauge(f"telecare_{name}", words, labels or [], registry=self.registry)
 
+    def _set_watchdog(self, press: LastPress | None, troubles: Sequence[Trouble]) -> None:
+        took_s = press.took_s if press is not None else None
+        self.press_age.set(press.age_s if press is not None else math.nan)
+        self.press.set(took_s if took_s is not None else math.nan)
+        for grave in (True, False):
+            self.troubles.labels(str(grave).lower()).set(sum(one.grave is grave for one in troubles))
+        self.audit.set(sum(one.source == "audit" for one in troubles))
+
     def text(
-        self, now: datetime, signs: dict[str, Any], counts: dict[str, Any], beats: dict[str, Any], streams: int
+        self,
+        now: datetime,
+        signs: dict[str, Any],
+        counts: dict[str, Any],
+        beats: dict[str, Any],
+        streams: int,
+        press: LastPress | None,
+        troubles: Sequence[Trouble],
     ) -> bytes:
         """The figures in Prometheus' text format."""
         for priority in range(1, 5):
@@ -131,6 +184,7 @@ class Figures:
         for consumer, behind_s in signs["feed_lag_s"].items():
             self.lag.labels(consumer).set(behind_s)
         self.streams.set(streams)
+        self._set_watchdog(press, troubles)
         return generate_latest(self.registry)
 
 
@@ -141,6 +195,7 @@ async def metrics(request: Request) -> Response:
         signs = await store.vital_signs(conn, now)
         counts = await store.figures(conn) | await store.count_homes(conn)
         beats = await store.heartbeats(conn)
+        press, troubles = await last_press(conn, now), [one.trouble for one in await open_troubles(conn)]
     figures: Figures = request.app.state.figures
-    text = figures.text(now, signs, counts, beats, parts_of(request).feed.streams)
+    text = figures.text(now, signs, counts, beats, parts_of(request).feed.streams, press, troubles)
     return Response(text, media_type=CONTENT_TYPE_LATEST)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from alerts import queue
+from alerts.watchdog import store as watchdog
 from dashboard import store
 from dashboard.api import register_id
 from dashboard.auth import GuardedRoute, visitor_of
@@ -21,6 +22,7 @@ HOMES_LIMIT: Final = 200
 READINGS_DAYS: Final = 7  # older readings are not "last readings"
 WORDS_LIMIT: Final = 100  # characters of a search
 MESSAGES_LIMIT: Final = 200
+ONCALL_LIMIT: Final = 20
 
 
 @router.get("/homes")
@@ -109,5 +111,6 @@ async def messages(request: Request) -> Response:
         raise NotFound("messages are shown in the demo only")
     async with database(request) as (conn, now):
         found = await queue.messages(conn, MESSAGES_LIMIT)
-    context = {"messages": found, "limit": MESSAGES_LIMIT, "now": now}
+        oncall = await watchdog.messages(conn, ONCALL_LIMIT)
+    context = {"oncall": oncall, "messages": found, "limit": MESSAGES_LIMIT, "now": now}
     return parts_of(request).pages.render(request, "messages.html", context=context)

@@ -4,9 +4,11 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
+from alerts.watchdog.domain import SERVICE, SERVICES
+from alerts.watchdog.store import last_press
 from dashboard import store
 from dashboard.auth import GuardedRoute
-from dashboard.health import SERVICES, problems, process_states
+from dashboard.health import problems, process_states, watched_now
 from dashboard.parts import database, parts_of
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
@@ -28,15 +30,17 @@ async def admin(request: Request) -> Response:
     settings = parts_of(request).settings
     async with database(request) as (conn, now):
         signs, beats = await store.vital_signs(conn, now), await store.heartbeats(conn)
+        watched = await watched_now(conn, beats, now, settings)
         context: dict[str, Any] = {
+            "press": await last_press(conn, now),
             "counts": await store.count_homes(conn),
             "figures": await store.figures(conn),
             "unreadable": [_readable(row) for row in await store.unreadable(conn, UNREADABLE_SHOWN)],
             "staff": await store.staff_list(conn),
         }
     context |= {
-        "problems": problems(now, signs, beats, process_states(settings), settings.demo),
-        "services": [(name, beats.get(name)) for name in SERVICES],
+        "problems": problems(now, signs, beats, process_states(settings), settings.demo, watched),
+        "services": [(name, beats.get(name)) for name in (*SERVICES, SERVICE)],
         "signs": signs,
         "now": now,
     }

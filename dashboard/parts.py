@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 from dashboard.login_limit import LoginLimit
 from dashboard.static import StaticFiles
 from dashboard.stream import Feed
+from dashboard.troubles import Shouts
 from dashboard.views import Pages
 from telecare.db import Connection, Pool, database_now
 from telecare.settings import Settings
@@ -29,6 +30,7 @@ class Parts:
     logins: LoginLimit
     pool: Pool
     feed: Feed
+    shouts: Shouts
     hashing: asyncio.Semaphore  # checking a password takes 64 MiB: a few at a time
 
 

@@ -9,6 +9,7 @@ from psycopg.rows import dict_row
 from dashboard.carer_words import Facts
 from telecare import feed
 from telecare.db import Connection
+from telecare.register import own
 from telecare.register.staff import Member
 from telecare.vocabulary import Role
 
@@ -69,11 +70,12 @@ async def note_access(conn: Connection, now: datetime, username: str, what: str,
 
 
 async def count_homes(conn: Connection) -> Record:
-    """How many homes have a hub, how many hubs there are, and how many of them are online."""
+    """How many homes have a hub, how many hubs there are, how many of them are online; our own test home left out."""
     return await _record(
         conn,
         """select count(distinct home_id) as homes, count(*) as hubs,
-                  count(*) filter (where online) as hubs_online from hubs_heard""",
+                  count(*) filter (where online) as hubs_online from hubs_heard where name <> %(own)s""",
+        {"own": own.HUB},
     )
 
 
@@ -202,7 +204,7 @@ async def staff_list(conn: Connection) -> list[Record]:
 
 async def heartbeats(conn: Connection) -> dict[str, Record]:
     """What each service last said of itself."""
-    rows = await _records(conn, "select service, at, detail from service_heartbeats order by service")
+    rows = await _records(conn, "select service, at, detail, well_since from service_heartbeats order by service")
     return {row["service"]: row for row in rows}
 
 

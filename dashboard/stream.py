@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -44,10 +44,14 @@ class _Reader:
 class Feed:
     """Reads committed changes once and hands them to every open stream."""
 
-    def __init__(self, pool: Pool, database_url: str, beat_s: float) -> None:
+    def __init__(
+        self, pool: Pool, database_url: str, beat_s: float, beat_data: Callable[[], str] = lambda: "{}"
+    ) -> None:
+        """`beat_data` is asked for what each beat carries, as JSON."""
         self._pool = pool
         self._url = database_url
         self._beat_s = beat_s
+        self._beat_data = beat_data
         self._wake = asyncio.Event()
         self._readers: set[_Reader] = set()
         self._position = 0
@@ -109,7 +113,9 @@ class Feed:
         self._readers.add(reader)
         start = self._position
         try:
-            yield f"retry: {_RETRY_MS}\n\n" + _event("beat", start if last_seen is None else last_seen, "{}")
+            yield f"retry: {_RETRY_MS}\n\n" + _event(
+                "beat", start if last_seen is None else last_seen, self._beat_data()
+            )
             if last_seen is not None and last_seen != start:
                 async for text in self._replay(last_seen, start):
                     yield text
@@ -149,7 +155,7 @@ class Feed:
                 next_beat = time.monotonic() + self._beat_s
                 # No beat while the database is mute: a screen that shows nothing must not look alive.
                 if time.monotonic() - self._read_at < _BELIEVED_S + self._beat_s:
-                    yield _event("beat", position, "{}")
+                    yield _event("beat", position, self._beat_data())
             reader.wake.clear()
             if reader.pending or reader.overrun or self._closed:
                 continue

@@ -1,6 +1,6 @@
 """Pages: the templates, and the words in which records are shown."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -11,8 +11,9 @@ from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader,
 
 from alerts.calls import BY_HAND, RESULT_WORDS, Result
 from alerts.incidents.checks import CHECK_WORDS
-from dashboard.access import navigation
+from dashboard.access import HEAR_TROUBLES, navigation
 from dashboard.static import StaticFiles
+from dashboard.troubles import Shout
 from telecare.clock import parse_instant
 from telecare.settings import Settings
 from telecare.vocabulary import (
@@ -80,7 +81,9 @@ ANNOUNCED_WORDS: Final = {
 class Pages:
     """Renders pages."""
 
-    def __init__(self, settings: Settings, static: StaticFiles) -> None:
+    def __init__(self, settings: Settings, static: StaticFiles, shouts: Callable[[], Sequence[Shout]]) -> None:
+        """`shouts` says what is wrong with the service just now."""
+        self._shouts = shouts
         self._settings = settings
         self._static = static
         self._environment = Environment(
@@ -120,6 +123,9 @@ class Pages:
             "service": settings.service_name,
             "service_phone": settings.service_phone,
             "demo": settings.demo,
+            "hears_troubles": visitor is not None and visitor.member.role in HEAR_TROUBLES,
+            "troubles": self._shouts(),
+            "oncall_phone": settings.oncall_phone,
             "zone": _zone(ZONE).key if isinstance(_zone(ZONE), ZoneInfo) else "UTC",
             "design_system": self._static.has_design_system,
         }

@@ -57,10 +57,16 @@ async def publish_accounts(conn: Connection, password_file: Path | None) -> None
         return
     async with conn.transaction():
         await conn.execute("select pg_advisory_xact_lock(%s)", (ACCOUNTS_LOCK,))
-        hubs: dict[str, str] = dict(await (await conn.execute("select name, secret_hash from hubs")).fetchall())
+        hubs = await accounts(conn)
         others = {name: hashed for name, hashed in read_password_file(password_file).items() if "_" in name}
         write_password_file(password_file, others | hubs)
         _tell_broker(password_file.parent / PID_FILE)
+
+
+async def accounts(conn: Connection) -> dict[str, str]:
+    """Who may log in at the broker: each hub's name and hash. The service's own test hub may not."""
+    sql = "select name, secret_hash from hubs where secret_hash is not null"
+    return dict(await (await conn.execute(sql)).fetchall())
 
 
 def _tell_broker(pid_file: Path) -> None:

@@ -107,6 +107,26 @@ class Settings(BaseSettings):
     detection_lag_s: Seconds = Field(30, description="with unread readings older than this, detection judges nobody")
     settled_outbox: int = Field(10, ge=0, description="a hub with more unsent messages than this is not judged")
 
+    watchdog_press_every_s: Seconds = Field(60, description="the watchdog presses its test pendant this often")
+    watchdog_within_s: Seconds = Field(20, description="a test press that has not arrived by then is a trouble")
+    watchdog_look_every_s: Seconds = Field(5, description="the watchdog looks for what is late or silent this often")
+    watchdog_waiting_s: Seconds = Field(10, description="an alarm that is in no alert for this long is a trouble")
+    watchdog_overdue_s: Seconds = Field(30, description="an alert this long past its deadline is a trouble")
+    watchdog_patience_s: Seconds = Field(10, description="database or broker out of reach this long is a trouble")
+    watchdog_keep_days: int = Field(90, ge=1, le=3650, description="test presses and calls to the engineer are kept")
+    audit_every_s: Seconds = Field(60, description="the watchdog audits the newest alarms and alerts this often")
+    audit_back_s: float = Field(600, ge=60, description="that audit looks back this far")
+    oncall_webhook_url: SecretStr | None = Field(
+        None, description="http(s)://… to which a trouble is posted as JSON: a gateway to the engineer's telephone"
+    )
+    oncall_phone: str = Field("", max_length=40, description="the engineer's number, as the banner shows it")
+    oncall_repeat_s: Seconds = Field(900, description="while a trouble lasts the engineer is told again this often")
+    oncall_clear_s: Seconds = Field(60, description="all must be well this long before the engineer is told so")
+    oncall_try_s: Seconds = Field(10, description="one attempt to tell the engineer, or to ping outside, may take this")
+    deadman_url: SecretStr | None = Field(
+        None, description="http(s)://… pinged after each test press that arrived; who listens there misses it"
+    )
+
     import_bytes: int = Field(8_000_000, ge=65_536, description="a file of episodes has at most so many bytes")
     import_lines: int = Field(20_000, ge=1, le=100_000, description="a file of episodes has at most so many lines")
     import_kept_h: float = Field(48, gt=0, le=720, description="hours for which an uploaded file's lines are kept")
@@ -128,6 +148,15 @@ class Settings(BaseSettings):
     def _mqtt(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             parse_mqtt_url(value.get_secret_value())
+        return value
+
+    @field_validator("oncall_webhook_url", "deadman_url")
+    @classmethod
+    def _http(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parts = urlsplit(value.get_secret_value())
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError("must be http://… or https://…")
         return value
 
     @property

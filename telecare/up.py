@@ -5,10 +5,7 @@ import fcntl
 import json
 import os
 import signal
-import ssl
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -23,9 +20,10 @@ from telecare.embedded import postgres as pg
 from telecare.embedded.broker import Broker, find_mosquitto
 from telecare.enrolment import PID_FILE, publish_accounts
 from telecare.errors import CannotStart
-from telecare.https import check_address, is_loopback
+from telecare.https import check_address
 from telecare.migrate import migrate
 from telecare.mqtt import client_for
+from telecare.pages import ask_health
 from telecare.processes import free_port, port_is_free, server_user, servers_folder
 from telecare.register.staff import add_demo_staff
 from telecare.settings import RUNTIME_FILE, Settings
@@ -33,7 +31,7 @@ from telecare.supervisor import Part, Supervisor, write_json
 
 READY_WITHIN_S: Final = 60.0
 DEMO_PASSWORD: Final = "demo-only"  # noqa: S105  (printed on the first page; such a system never listens beyond loopback)
-SERVICES: Final = ("ingest", "ingest-readings", "alerts", "detection", "dashboard")
+SERVICES: Final = ("ingest", "ingest-readings", "alerts", "detection", "dashboard", "watchdog")
 _PATHS: Final = ("mqtt_password_file", "mqtt_ca_file", "https_certificate", "https_key")  # that services are told
 PRESS_AFTER_S: Final = 10  # the demo's first pendant is pressed this long after its homes are there
 
@@ -78,7 +76,7 @@ async def up(wish: Wish) -> None:
                 raise
         finally:
             say("stopping ...")
-            await supervisor.stop(["demo-year", "simulate", "dashboard"])
+            await supervisor.stop(["demo-year", "simulate", "dashboard", "watchdog"])  # first of all who would shout
             await supervisor.stop(["ingest", "ingest-readings", "alerts", "detection"])
             await supervisor.stop_rest()
             (data_dir / RUNTIME_FILE).unlink(missing_ok=True)
@@ -291,15 +289,8 @@ def _write_runtime(settings: Settings, data_dir: Path) -> None:
 
 def _healthy(settings: Settings) -> bool:
     try:
-        host = settings.host if is_loopback(settings.host) else "127.0.0.1"
-        scheme, context = ("http", None)
-        if settings.https_certificate is not None:
-            # Our own page on our own machine: what counts is that it answers, under whatever name it has outside.
-            scheme, context = ("https", ssl._create_unverified_context())  # noqa: S323
-        address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.port}/health"
-        with urllib.request.urlopen(address, timeout=2, context=context) as answer:  # noqa: S310
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
+        return ask_health(settings, 2)[0] == 200
+    except OSError:
         return False
 
 

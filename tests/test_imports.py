@@ -35,7 +35,10 @@ def test_a_package_imports_only_what_it_may(package: str) -> None:
         assert others <= ALLOWED[package], f"{path.relative_to(REPOSITORY)} imports {others - ALLOWED[package]}"
 
 
-@pytest.mark.parametrize("path", sorted(REPOSITORY.glob("*/domain.py")), ids=lambda path: path.parent.name)
+CORES = sorted(path for package in ALLOWED for path in (REPOSITORY / package).rglob("domain.py"))
+
+
+@pytest.mark.parametrize("path", CORES, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_a_core_is_pure(path: Path) -> None:
     assert not set(imported(path)) & IMPURE
     assert ".now(" not in path.read_text(encoding="utf-8")

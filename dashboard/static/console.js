@@ -1,5 +1,7 @@
 // The live console: hears of changes, sounds for those that wait, and says loudly when it hears nothing any more.
 
+import { isGrave, showTroubles, troublesByHealth } from "./trouble.js";
+
 const SILENT_AFTER = 12_000; // ms without a sign of life: the line is dead
 const POLL_EVERY = 5_000; // ms, while it is
 const COUNTS_EVERY = 15_000; // ms: the line about homes changes without an alert
@@ -76,6 +78,13 @@ function changedHere(alarms) {
 
 function waiting() {
   return [...open.values()].filter((alert) => alert.state === "raised" && alert.priority < 4);
+}
+
+function hearTroubles(troubles) {
+  if (!showTroubles(troubles)) return;
+  silentUntil = 0; // as a new emergency: never muted
+  soundOnce(1);
+  find("urgent").textContent = `Alarms may not reach you. ${troubles.find((one) => one.grave).words}`;
 }
 
 function showTitle() {
@@ -223,6 +232,7 @@ function soundOnce(level) {
 function soundForWaiting(now) {
   if (now < silentUntil) return;
   const levels = waiting().map((alert) => alert.priority);
+  if (isGrave()) levels.push(1);
   for (const level of [1, 2]) {
     if (levels.includes(level) && now - soundedAt[level] >= SOUND_EVERY[level]) {
       soundOnce(level);
@@ -300,6 +310,7 @@ function connect() {
         heard(JSON.parse(event.data));
         redraw();
       } else if (name === "resync") reload();
+      else hearTroubles(JSON.parse(event.data).troubles ?? []);
     });
   }
 }
@@ -364,6 +375,7 @@ function watch(now) {
 }
 
 async function poll() {
+  hearTroubles(await troublesByHealth());
   if (await reload()) showLine("lost", "Not live: this list is fetched every 5 seconds");
 }
 

@@ -2,9 +2,6 @@
 
 import asyncio
 import shutil
-import ssl
-import urllib.error
-import urllib.request
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,15 +13,18 @@ import psycopg
 from psycopg import AsyncConnection
 
 from telecare.db import Connection, database_now
+from telecare.enrolment import accounts
 from telecare.errors import TelecareError
 from telecare.heartbeat import well_since
 from telecare.https import ends_at, is_loopback
 from telecare.migrate import all_migrations
 from telecare.mqtt import client_for
 from telecare.mqtt_accounts import read_password_file
+from telecare.pages import ask_health, health_address
+from telecare.register import own
 from telecare.settings import Settings
 
-SERVICES: Final = ("ingest", "ingest-readings", "alerts", "detection")
+SERVICES: Final = ("ingest", "ingest-readings", "ingest-states", "alerts", "detection")
 _ANSWER_S: Final = 5.0
 _CLOCKS_S: Final = 2.0  # our clock and the database's may differ by this much
 _CERTIFICATE_WARN: Final = timedelta(days=30)
@@ -66,6 +66,7 @@ async def examine(settings: Settings) -> list[Finding]:
         )
     found.append(await _made("pages", lambda: _pages(settings)))
     found.append(await _made("backup", lambda: _backup(settings)))
+    found.append(await _made("on call", lambda: _oncall(settings)))
     return found
 
 
@@ -159,13 +160,16 @@ async def _journey(conn: Connection, settings: Settings) -> str:
         raise Unwell(f"an alarm has waited {waiting_s:.0f} s to become an alert: is `telecare alerts` running?")
     if overdue_s > _OVERDUE_S:
         raise Unwell(f"an alert is {overdue_s:.0f} s past its deadline: is `telecare alerts` running?")
-    row = await _one(conn, "select max(received_at) from alarms where device <> 'detector'")
+    row = await _one(
+        conn,
+        f"select max(received_at) from alarms where device <> 'detector' and hub <> '{own.HUB}'",  # noqa: S608
+    )
     last = "no alarm has come yet" if row[0] is None else f"the last alarm came {row[0]:%Y-%m-%d %H:%M} UTC"
     return f"no alarm waits; {last}"
 
 
 async def _accounts(conn: Connection, settings: Settings) -> str:
-    hubs: dict[str, str] = dict(await (await conn.execute("select name, secret_hash from hubs")).fetchall())
+    hubs = await accounts(conn)
     if settings.mqtt_password_file is None:
         return f"{len(hubs)} hubs; the broker's accounts are kept by somebody else"
     there = {
@@ -206,6 +210,31 @@ async def _messages(conn: Connection, settings: Settings) -> str:
     return "none has failed since yesterday"
 
 
+async def _watchdog(conn: Connection, settings: Settings) -> str:
+    row = await (
+        await conn.execute(
+            """select extract(epoch from clock_timestamp() - pressed_at)::float8,
+                      greatest(receipt_s, alert_s, shown_s), missing
+                 from watchdog_presses order by pressed_at desc limit 1"""
+        )
+    ).fetchone()
+    if row is None:
+        raise Unwell("has not pressed its test pendant yet: is `telecare watchdog` running?")
+    age_s, took_s, missing = row
+    if age_s > settings.watchdog_press_every_s + 2 * settings.watchdog_within_s:
+        raise Unwell(f"last pressed its test pendant {age_s:.0f} s ago: is `telecare watchdog` running?")
+    if missing:
+        raise Unwell(f"pressed its test pendant {age_s:.0f} s ago, and the press did not arrive: {missing}")
+    return f"pressed {age_s:.0f} s ago, arrived in {took_s * 1000:.0f} ms"
+
+
+async def _troubles(conn: Connection, settings: Settings) -> str:
+    rows = await (await conn.execute("select words from troubles where ended_at is null order by id")).fetchall()
+    if rows:
+        raise Unwell("; ".join(row[0] for row in rows))
+    return "the watchdog and the auditor find none"
+
+
 _OF_DATABASE: Final[tuple[tuple[str, Callable[[Connection, Settings], Awaitable[str]]], ...]] = (
     ("database", _migrated),
     ("clock", _clock),
@@ -214,28 +243,20 @@ _OF_DATABASE: Final[tuple[tuple[str, Callable[[Connection, Settings], Awaitable[
     ("alarms", _journey),
     ("people", _people),
     ("messages", _messages),
+    ("watchdog", _watchdog),
+    ("troubles", _troubles),
 )
 
 
 async def _pages(settings: Settings) -> str:
-    host = settings.host if is_loopback(settings.host) else "127.0.0.1"
-    scheme = "http" if settings.https_certificate is None else "https"
-    address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.port}/health"
-
-    def ask() -> int:
-        # What counts is that our own pages answer; the certificate is a check of its own.
-        context = ssl._create_unverified_context() if scheme == "https" else None  # noqa: S323
-        with urllib.request.urlopen(address, timeout=_ANSWER_S, context=context) as answer:  # noqa: S310
-            return int(answer.status)
-
+    address = health_address(settings)
     try:
-        await asyncio.to_thread(ask)
-    except urllib.error.HTTPError as problem:
-        raise Unwell(f"answer, and say that something is wrong: {problem.read(500).decode(errors='replace')}") from None
-    except (urllib.error.URLError, OSError) as problem:
-        raise Unwell(
-            f"do not answer at {address} ({getattr(problem, 'reason', problem)}): start `telecare dashboard`"
-        ) from None
+        status, said = await asyncio.to_thread(ask_health, settings, _ANSWER_S)
+    except OSError as problem:
+        reason = getattr(problem, "reason", problem)
+        raise Unwell(f"do not answer at {address} ({reason}): start `telecare dashboard`") from None
+    if status != 200:
+        raise Unwell(f"answer, and say that something is wrong: {'; '.join(map(str, said.get('problems', ())))}")
     return f"answer at {address}"
 
 
@@ -249,3 +270,12 @@ async def _backup(settings: Settings) -> str:
     if age > _BACKUP_OLD:
         raise Unwell(f"the newest is {age.total_seconds() / 3600:.0f} hours old: is telecare-backup.timer running?")
     return f"the newest is {age.total_seconds() / 3600:.0f} hours old"
+
+
+async def _oncall(settings: Settings) -> str:
+    told = "an engineer is told of troubles"
+    if settings.oncall_webhook_url is None:
+        told = "nobody's telephone is told of troubles (TELECARE_ONCALL_WEBHOOK_URL is not set)"
+    if settings.deadman_url is None:
+        return f"{told}; nobody outside misses us when this machine dies (TELECARE_DEADMAN_URL is not set)"
+    return f"{told}; somebody outside misses us when this machine dies"

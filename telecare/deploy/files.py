@@ -15,6 +15,7 @@ SERVICES: Final[tuple[tuple[str, str, str], ...]] = (
     ("alerts", "alerts", "alarms into alerts, and what nobody answers"),
     ("detection", "detection", "patterns in readings"),
     ("dashboard", "dashboard", "the console and all pages"),
+    ("watchdog", "watchdog", "a test press each minute, and who shouts when it does not arrive"),
 )
 
 

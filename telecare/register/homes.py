@@ -13,6 +13,7 @@ from telecare.db import Connection, database_now
 from telecare.errors import NotFound, Refused
 from telecare.ids import uuid7
 from telecare.mqtt_accounts import hash_secret
+from telecare.register import own
 from telecare.register.plans import CarePlan, set_plan
 from telecare.wire import HUB_NAME
 
@@ -148,6 +149,8 @@ async def enrol_hub(conn: Connection, name: str, home_id: UUID) -> Enrolment:
     """
     if not HUB_NAME.fullmatch(name):
         raise Refused(f"not a hub name: {name!r} (small letters, digits and hyphens, at most 63)")
+    if name == own.HUB:
+        raise Refused(f"{name} is the name of the service's own test hub")
     if not await (await conn.execute("select 1 from homes where id = %s", (home_id,))).fetchone():
         raise NotFound(f"no home {home_id}")
     secret = secrets.token_urlsafe(24)
@@ -161,8 +164,10 @@ async def enrol_hub(conn: Connection, name: str, home_id: UUID) -> Enrolment:
 
 
 async def enrolled_hubs(conn: Connection) -> dict[str, UUID]:
-    """Every enrolled hub's name, with the id of its home."""
-    rows = await (await conn.execute("select name, home_id from hubs order by name")).fetchall()
+    """Every enrolled hub's name, with the id of its home; the service's own test hub is none of them."""
+    rows = await (
+        await conn.execute("select name, home_id from hubs where secret_hash is not null order by name")
+    ).fetchall()
     return dict(rows)
 
 
@@ -201,8 +206,9 @@ async def home(conn: Connection, home_id: UUID) -> dict[str, Any]:
     rows = await _rows(
         conn,
         """select h.id, h.address, h.postcode, h.phone, h.access_notes, h.key_safe_location,
-                  h.key_safe_code <> '' as has_key_safe_code, h.hazards, c.name as council, c.timezone
-             from homes h join councils c on c.id = h.council_id where h.id = %s""",
+                  h.key_safe_code <> '' as has_key_safe_code, h.hazards, coalesce(c.name, '') as council,
+                  coalesce(c.timezone, 'Europe/London') as timezone
+             from homes h left join councils c on c.id = h.council_id where h.id = %s""",
         (home_id,),
     )
     if not rows:

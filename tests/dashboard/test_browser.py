@@ -164,6 +164,12 @@ async def busy(world: World) -> dict[str, list[str]]:
                values ('hub-2', 'telecare/v1/hub-2/readings', %s, 300, 'not JSON', now())""",
             (b"\xff" * 200,),
         )
+        await conn.execute(
+            """insert into troubles (key, words, advice, grave, begun_at)
+               values ('press:lost', 'A test press did not arrive in 20 s.', 'Ring the engineer now', true, now());
+               insert into oncall_messages (id, about, body, made_at, attempts, failure)
+               values (gen_random_uuid(), 'trouble', 'Alarms may not reach people.', now(), 2, 'it answers 503')"""
+        )
         now_reading = (await (await conn.execute("select now()")).fetchone() or (None,))[0]
     await world.reading("hub-1", "pir-hall", "motion", 1.0, now_reading)
     waiting = await world.alert("hub-5", "smoke")

@@ -6,7 +6,8 @@ from typing import Any
 
 import httpx
 
-from dashboard.health import SERVICES, problems
+from alerts.watchdog.domain import SERVICES
+from dashboard.health import problems
 from telecare.heartbeat import beat
 from telecare.vocabulary import Role
 from tests.dashboard.world import World, listening
@@ -25,7 +26,7 @@ async def health(client: httpx.AsyncClient) -> tuple[int, list[str]]:
 async def test_it_is_well_when_all_services_live_and_nobody_waits(served: World, client: httpx.AsyncClient) -> None:
     status, found = await health(client)
     assert status == 503
-    assert found == [f"{service} has never said that it lives" for service in SERVICES]
+    assert found == [f"{service} has never said that it lives" for service in (*SERVICES, "the watchdog")]
     await served.all_services_live()
     assert await health(client) == (200, [])
 

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from alerts import actions
 from alerts.providers import DemoProvider
 from alerts.service import Engine
+from alerts.watchdog.domain import SERVICE, SERVICES
 from dashboard.server import serve
 from telecare.clock import SystemClock
 from telecare.db import Pool, database_now
@@ -35,8 +36,10 @@ _hashes: list[str] = []
 
 def settings_for(database_url: str, data_dir: Path, **more: Any) -> Settings:
     """Settings of a dashboard on this database."""
+    # No watchdog runs here, and pages do not say so within this time.
+    given = {"watchdog_within_s": 1000.0} | more
     return Settings(
-        database_url=SecretStr(database_url), mqtt_url=SecretStr("mqtt://127.0.0.1:1"), data_dir=data_dir, **more
+        database_url=SecretStr(database_url), mqtt_url=SecretStr("mqtt://127.0.0.1:1"), data_dir=data_dir, **given
     )
 
 
@@ -165,7 +168,7 @@ class World:
     async def all_services_live(self) -> None:
         """Each says that it lives and hears its messages."""
         async with self.pool.connection() as conn:
-            for service in ("ingest", "ingest-readings", "alerts", "detection"):
+            for service in (*SERVICES, SERVICE):
                 await beat(conn, service, {"subscribed": True})
 
     async def token(self, username: str) -> dict[str, str]:

@@ -103,7 +103,7 @@ class Server:
             return json.load(answer)
 
 
-UNITS = ("ingest", "ingest-readings", "alerts", "detection", "dashboard")
+UNITS = ("ingest", "ingest-readings", "alerts", "detection", "dashboard", "watchdog")
 
 
 @pytest.fixture(scope="module")

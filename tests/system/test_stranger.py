@@ -251,6 +251,7 @@ def test_a_full_disk_at_start() -> None:
     [
         (("hub-enrol", "H_1", "--new-home"), "not a hub name"),
         (("hub-enrol", "h-1"), "--new-home, or --home"),
+        (("hub-enrol", "telecare-watchdog", "--new-home"), "the service's own test hub"),
         (("hub-enrol", "h-1", "--home", "00000000-0000-0000-0000-000000000000"), "no home"),
         (("user", "token", "nobody"), "no user"),
     ],

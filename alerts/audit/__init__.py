@@ -1,0 +1,1 @@
+"""The auditor: compares what must agree, and says where it does not."""

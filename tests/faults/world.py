@@ -175,7 +175,7 @@ async def _hubs(made: World, stack: AsyncExitStack) -> None:
         port = int(mqtt_url.rsplit(":", 1)[1])
         made.proxy = await stack.enter_async_context(Proxy(port, made.rng))
         mqtt_url = f"mqtt://127.0.0.1:{made.proxy.port}"
-    (made.folder / "hubs").mkdir()
+    (made.folder / "hubs").mkdir(exist_ok=True)
     configured = [
         {
             "hub": e.hub,

@@ -1,12 +1,13 @@
 """Real hubs in a process of their own, to be killed: `python -m tests.faults.hub_host FILE`.
 
-FILE is a JSON list, one object for each hub: the fields of `gateway.settings.HubSettings`, and `clock_off_s`, by how
-much the hub's clock is wrong.
+FILE is a JSON list, one object for each hub: the fields of `gateway.settings.HubSettings`; `clock_off_s`, by how much
+the hub's clock is wrong; and `clock_jumps_s`, after how many seconds it is set right, and after as many wrong again.
 """
 
 import asyncio
 import json
 import sys
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,15 @@ from telecare.service import run_until_stopped
 
 
 class WrongClock(SystemClock):
-    """A hub's clock that is wrong by the same amount all the time."""
+    """A hub's clock that is wrong; all the time, or now and then."""
 
-    def __init__(self, off: timedelta) -> None:
-        self._off = off
+    def __init__(self, off: timedelta, jumps_s: float | None) -> None:
+        self._off, self._jumps_s = off, jumps_s
+        self._begun = time.monotonic()
 
     def now(self) -> datetime:
+        if self._jumps_s is not None and (time.monotonic() - self._begun) // self._jumps_s % 2:
+            return super().now()
         return super().now() + self._off
 
 
@@ -31,7 +35,7 @@ async def run_all(hubs: list[dict[str, Any]], stop: asyncio.Event) -> None:
     """Run these hubs in one event loop; one that fails takes the others with it, as a power cut does."""
     async with asyncio.TaskGroup() as group:
         for hub in hubs:
-            clock = WrongClock(timedelta(seconds=hub.pop("clock_off_s", 0.0)))
+            clock = WrongClock(timedelta(seconds=hub.pop("clock_off_s")), hub.pop("clock_jumps_s"))
             settings = HubSettings(**(hub | {"directory": Path(hub["directory"])}))
             group.create_task(run(settings, clock, stop))
 

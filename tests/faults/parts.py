@@ -62,6 +62,17 @@ def rss_mb(pid: int) -> float:
     return 0.0
 
 
+def local_ports(pid: int) -> list[int]:
+    """The ports of a process's own ends of its IPv4 connections: they tell which backends of the database are its."""
+    sockets = set()
+    with suppress(OSError):
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                sockets.add(str(link.readlink()))
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return [int(fields[1].rsplit(":", 1)[1], 16) for fields in lines if f"socket:[{fields[9]}]" in sockets]
+
+
 def superuser_url(system: System) -> str:
     """Where the database's superuser connects."""
     passwords = json.loads((system.data_dir / "secrets.json").read_text())

@@ -41,7 +41,8 @@ class Plan:
     proxied: bool = False  # the hubs reach the broker through the bad network
     environment: dict[str, str] = field(default_factory=dict)  # settings of the system
     hub: dict[str, Any] = field(default_factory=dict)  # settings of every hub
-    clocks_off_s: tuple[float, ...] = (0.0,)  # hub after hub, over and over
+    clocks_off_s: tuple[float, ...] = (0.0,)  # by how much hubs' clocks are wrong: hub after hub, over and over
+    clock_jumps_s: float = 6.0  # after the first round, hubs' clocks are set right after so long, and wrong again
 
 
 @dataclass(slots=True)
@@ -87,7 +88,7 @@ class World:
     def count(self, query: str, *values: Any) -> Any:
         """The single value that a query finds."""
         with psycopg.connect(self.settings.database, connect_timeout=5) as conn:
-            row = conn.execute(query.encode(), values).fetchone()
+            row = conn.execute(query.encode(), values or None).fetchone()
         return row[0] if row else None
 
     def directory(self, hub: str) -> Path:
@@ -170,8 +171,9 @@ async def _begin(made: World, stack: AsyncExitStack) -> None:
 
 
 async def _hubs(made: World, stack: AsyncExitStack) -> None:
-    mqtt_url = made.settings.mqtt_url_for_hubs
-    if made.plan.proxied:
+    plan, mqtt_url = made.plan, made.settings.mqtt_url_for_hubs
+    offs = plan.clocks_off_s
+    if plan.proxied:
         port = int(mqtt_url.rsplit(":", 1)[1])
         made.proxy = await stack.enter_async_context(Proxy(port, made.rng))
         mqtt_url = f"mqtt://127.0.0.1:{made.proxy.port}"
@@ -182,8 +184,9 @@ async def _hubs(made: World, stack: AsyncExitStack) -> None:
             "secret": e.secret,
             "mqtt_url": mqtt_url,
             "directory": str(made.directory(e.hub)),
-            "clock_off_s": made.plan.clocks_off_s[n % len(made.plan.clocks_off_s)],
-            **made.plan.hub,
+            "clock_off_s": offs[n % len(offs)],
+            "clock_jumps_s": plan.clock_jumps_s if n >= len(offs) else None,
+            **plan.hub,
         }
         for n, e in enumerate(made.enrolments)
     ]

@@ -114,8 +114,9 @@ async def _stop_the_engine_amid_its_work(made: World, seconds: float) -> float:
     """Stop an engine that has locked an alarm; how long that alarm then waits for the other engine."""
     pid = parts.pids(made.system)["alerts"]
     for _ in range(2000):
-        await asyncio.sleep(made.rng.uniform(0.0, 0.02))
+        await asyncio.sleep(made.rng.uniform(0.0, 0.03))
         parts.signal_all([pid], signal.SIGSTOP)
+        await asyncio.sleep(0.02)  # a statement that was under way comes to its end
         if await asyncio.to_thread(made.count, HOLDS_AN_ALARM, parts.local_ports(pid)):
             break
         parts.signal_all([pid], signal.SIGCONT)

@@ -74,6 +74,7 @@ class Arrival:
     owners_elsewhere: tuple[Someone, ...]  # of a device of this name in other homes, where few have it
     finding: str | None = None  # what the service itself found, in a sentence; then `wearer` is whom it is about
     cancels: str | None = None  # of a cancel: the alarm that it takes back, as its hub named it
+    crowding: bool = False  # its hub sends more alarms than a home can need
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Reading alerts: the queue, one whole alert, and the feed of changes. Instants in these records are datetimes."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 
@@ -54,10 +55,17 @@ async def list_record(conn: Connection, alert_id: int, now: datetime) -> dict[st
     Raises:
         NotFound: there is none.
     """
-    records = await _records(conn, f"select {_COLUMNS} {_FROM} where a.id = %(id)s", {"id": alert_id, "now": now})
+    records = await list_records(conn, [alert_id], now)
     if not records:
         raise NotFound(f"no alert {alert_id}")
-    return records[0]
+    return records[alert_id]
+
+
+async def list_records(conn: Connection, alert_ids: Collection[int], now: datetime) -> dict[int, dict[str, Any]]:
+    """Alerts as the list shows them, by number."""
+    values = {"ids": list(alert_ids), "now": now}
+    records = await _records(conn, f"select {_COLUMNS} {_FROM} where a.id = any(%(ids)s)", values)
+    return {record["id"]: record for record in records}
 
 
 async def whole_alert(conn: Connection, alert_id: int, now: datetime) -> dict[str, Any]:

@@ -8,16 +8,16 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from uuid import UUID
 
 import aiomqtt
 
 from alerts import asks, calls, store
-from alerts.domain import POLICY, Arrival, Placement, climb, first_due, place
+from alerts.domain import climb
 from alerts.providers import Provider, ProviderRefused, ProviderUnavailable
 from alerts.retention import retire
-from alerts.settings import command_validity, ladder
+from alerts.settings import ladder
 from alerts.supervision import Supervision
+from alerts.taking import Taking
 from telecare.clock import Clock, format_instant
 from telecare.db import Connection, Pool, database_now
 from telecare.mqtt import client_for
@@ -29,11 +29,7 @@ log = logging.getLogger("alerts")
 
 NowOf = Callable[[Connection], Awaitable[datetime]]
 
-_TRIES = 5
-_BUGS = (AssertionError, LookupError, TypeError, ValueError)
-_ALARMS_PER_COMMIT = 50
 _RETIRE_EVERY_S = 3600.0
-_SET_ASIDE_S = 30.0  # an alarm whose taking failed is tried again after this long; the others go on meanwhile
 
 
 class Engine:
@@ -48,7 +44,7 @@ class Engine:
         self.clock = clock
         self.now_of = now_of  # the database's time; a test hands in its own
         self.subscribed = False  # the broker takes our commands
-        self._aside: dict[UUID, float] = {}
+        self._taking = Taking(pool, settings, now_of)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set."""
@@ -72,106 +68,9 @@ class Engine:
             alive=say_alive(self.pool, self.clock, "alerts", lambda: {"subscribed": self.subscribed}),
         )
 
-    # ------------------------------------------------------------ alarms
-
     async def take_step(self) -> bool:
-        """Give the longest-waiting alarms their places; False when none waits."""
-        try:
-            return await self._take_some(_ALARMS_PER_COMMIT)
-        except _BUGS:
-            # One of them: the others must not wait for it.
-            log.exception("alarms could not be taken together", extra={"event": "alarms_one_by_one"})
-        for _ in range(_ALARMS_PER_COMMIT):
-            if not await self._take_one():
-                break
-        return True
-
-    async def _take_one(self) -> bool:
-        """As `take_step`, but one alarm; one that cannot be taken is set aside for a while.
-
-        It keeps its place in the queue, the row's age is watched by /health, and it is tried again.
-        """
-        taking: list[UUID] = []
-        try:
-            return await self._take_some(1, taking)
-        except _BUGS:
-            if not taking:
-                raise
-            log.exception("alarm could not be taken", extra={"event": "alarm_set_aside", "alarm": taking[0]})
-            self._aside[taking[0]] = asyncio.get_running_loop().time() + _SET_ASIDE_S
-            return True
-
-    async def _take_some(self, most: int, taking: list[UUID] | None = None) -> bool:
-        """Those that wait together share a commit. `taking` is told which they are."""
-        now_s = asyncio.get_running_loop().time()
-        self._aside = {alarm: until for alarm, until in self._aside.items() if until > now_s}
-        async with self.pool.connection() as conn, conn.transaction():
-            alarms = await store.next_waiting(conn, list(self._aside), most)
-            if taking is not None:
-                taking += alarms
-            if not alarms:
-                return False
-            now = await self.now_of(conn)
-            changed = [await self._take(conn, alarm, now) for alarm in alarms]
-            await store.publish_changes(conn, list(dict.fromkeys(changed)), now)
-            return True
-
-    async def _take(self, conn: Connection, alarm_id: UUID, now: datetime) -> int:
-        """Give one alarm its place; the number of its alert."""
-        arrival = await store.arrival(conn, alarm_id)
-        if arrival.cancels is not None:
-            named = await store.alert_of_alarm(conn, arrival.hub, arrival.cancels)
-            if named is not None:
-                return await self._join_cancelled(conn, arrival, named, now)
-        placement = place(arrival)
-        alert_id, entries = await self._open_or_join(conn, arrival, placement, now)
-        await store.give_place(conn, alarm_id, alert_id, now)
-        if placement.announces:
-            expires_at = now + command_validity(self.settings)
-            await store.queue_command(conn, alert_id, "help-is-coming", alarm_id, now, expires_at)
-            entries.append(("system", "announced", {"text": "help-is-coming"}))
-        await store.log_all(conn, alert_id, now, entries)
-        return alert_id
-
-    async def _open_or_join(
-        self, conn: Connection, arrival: Arrival, placement: Placement, now: datetime
-    ) -> tuple[int, list[store.Entry]]:
-        """The alert's number, and what is to be written down about it."""
-        due_at = first_due(placement.priority, now, ladder(self.settings))
-        for _ in range(_TRIES):  # the open alert may be closed between our two statements
-            opened = await store.open_alert(conn, arrival, placement, now, due_at)
-            if opened is not None:
-                return opened, await self._raised(conn, opened, arrival, placement, now)
-            joined = await store.join_open_alert(conn, placement)
-            if joined is not None:
-                detail = {"alarm": str(arrival.alarm_id), "kind": arrival.kind, "reason": placement.reason}
-                return joined, [
-                    ("device", "alarm-joined", detail),
-                    ("system", "re-sounded", {"because": "another alarm"}),
-                ]
-        raise LookupError(f"the alert was opened and closed by others {_TRIES} times")
-
-    async def _raised(
-        self, conn: Connection, alert_id: int, arrival: Arrival, placement: Placement, now: datetime
-    ) -> list[store.Entry]:
-        detail = {"alarm": str(arrival.alarm_id), "kind": placement.kind, "rule": POLICY, "reason": placement.reason}
-        entries: list[store.Entry] = [("system", "raised", detail)]
-        if placement.is_test:
-            await store.close_test(conn, alert_id, now)
-            entries.append(("system", "closed", {"cause": "test", "reason": "proof of the path"}))
-        log.info(
-            "alert raised",
-            extra={"event": "alert_raised", "alert": alert_id, "level": int(placement.priority), "hub": arrival.hub},
-        )
-        return entries
-
-    async def _join_cancelled(self, conn: Connection, arrival: Arrival, alert_id: int, now: datetime) -> int:
-        """A cancel joins the alert of the alarm that it names, open or closed, and changes nothing else there."""
-        await store.count_alarm(conn, alert_id)
-        detail = {"kind": arrival.kind, "cancels": arrival.cancels}
-        await store.log(conn, alert_id, now, "wearer", "alarm-joined", detail)
-        await store.give_place(conn, arrival.alarm_id, alert_id, now)
-        return alert_id
+        """Give the longest-waiting alarms their places (`taking`); False when none waits."""
+        return await self._taking.step()
 
     # ------------------------------------------------------------ deadlines
 
@@ -260,6 +159,7 @@ class Engine:
         while True:
             try:
                 async with client_for(self.settings.mqtt, ca_file=self.settings.mqtt_ca_file) as client:
+                    client.pending_calls_threshold = store.COMMANDS_AT_ONCE  # above it aiomqtt complains
                     self.subscribed = True
                     backoff.well()
 
@@ -267,8 +167,8 @@ class Engine:
                         return await self.command_step(connected)
 
                     await keep_doing(step, wake, self.clock, poll_s, "commands")
-            except aiomqtt.MqttError as problem:
-                log.warning("broker away", extra={"event": "broker_away", "why": str(problem)})
+            except* aiomqtt.MqttError as problem:
+                log.warning("broker away", extra={"event": "broker_away", "why": str(problem.exceptions[0])})
             finally:
                 self.subscribed = False
             await self.clock.sleep(backoff.again())
@@ -278,14 +178,15 @@ class Engine:
         async with self.pool.connection() as conn, conn.transaction():
             now = await self.now_of(conn)
             waiting = await store.unsent_commands(conn, now)
-            for command_id, hub, kind, text, alarm_id, expires_at, _ in waiting:
-                command = Command(
-                    id=str(command_id),
-                    kind=kind,
-                    text=text,
-                    alarm=str(alarm_id) if alarm_id else None,
-                    expires_at=format_instant(expires_at),
-                )
-                await client.publish(topic(hub, "command"), encode(command), qos=1)
-                await store.command_sent(conn, command_id, now)
+            async with asyncio.TaskGroup() as group:
+                for command_id, hub, kind, text, alarm_id, expires_at, _ in waiting:
+                    command = Command(
+                        id=str(command_id),
+                        kind=kind,
+                        text=text,
+                        alarm=str(alarm_id) if alarm_id else None,
+                        expires_at=format_instant(expires_at),
+                    )
+                    group.create_task(client.publish(topic(hub, "command"), encode(command), qos=1))
+            await store.commands_sent(conn, [row[0] for row in waiting], now)
         return bool(waiting)

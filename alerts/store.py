@@ -1,6 +1,5 @@
 """Every SQL statement that changes an alert."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,168 +9,14 @@ from zoneinfo import ZoneInfo
 
 from psycopg.types.json import Jsonb
 
-from alerts.domain import Arrival, Placement, Someone, Waiting
+from alerts.domain import Waiting
 from telecare.db import Connection
 from telecare.ids import uuid7
-from telecare.vocabulary import Kind, Priority
+from telecare.vocabulary import Priority
 
 CHANGED: Final = "telecare_alerts"  # NOTIFY channel: an alert has changed; carries nothing, the table is the truth
 ARRIVED: Final = "telecare_alarms"  # NOTIFY channel: an alarm waits
 _FEW: Final = 3  # a device name in more homes than this is a common name and tells nothing
-
-# ---------------------------------------------------------------- taking alarms
-
-NEXT_WAITING = """
-    select w.alarm_id from alarms_waiting w
-     where not w.alarm_id = any(%(aside)s)
-     order by w.received_at limit %(most)s for update skip locked
-"""
-
-
-async def next_waiting(conn: Connection, aside: list[UUID], most: int) -> list[UUID]:
-    """The longest-waiting alarms that nobody else is taking, locked; alarms in `aside` are passed over."""
-    rows = await (await conn.execute(NEXT_WAITING, {"aside": aside, "most": most})).fetchall()
-    return [row[0] for row in rows]
-
-
-ARRIVAL = """
-    select a.hub, h.home_id, a.device, a.kind, a.at, a.received_at, a.location, a.doubts, a.test,
-           d.name is not null or f.alarm_id is not null, p.id, p.name, f.sentence,
-           exists (select 1 from test_windows t where t.home_id = h.home_id and t.device = a.device
-                    and a.received_at >= t.opened_at and a.received_at < t.ends_at),
-           array(select r.id from people r where r.home_id = h.home_id order by r.id),
-           array(select r.name from people r where r.home_id = h.home_id order by r.id),
-           case when a.kind = 'cancel' then a.evidence ->> 'cancels' end
-      from alarms a
-      join hubs h on h.name = a.hub
-      left join devices d on d.home_id = h.home_id and d.name = a.device
-      left join findings f on f.alarm_id = a.id
-      left join people p on p.id = coalesce(f.person_id, d.person_id)
-     where a.id = %s
-"""
-
-
-async def arrival(conn: Connection, alarm_id: UUID) -> Arrival:
-    """An alarm with what the register knows about where it came from."""
-    row = await (await conn.execute(ARRIVAL, (alarm_id,))).fetchone()
-    assert row is not None
-    hub, home_id, device, kind, at, received_at, location, doubts, test, known, wearer, name, found, *more = row
-    window, ids, names, cancels = more
-    return Arrival(
-        alarm_id=alarm_id,
-        hub=hub,
-        home_id=home_id,
-        device=device,
-        kind=Kind(kind),
-        at=at,
-        received_at=received_at,
-        location=location,
-        doubts=tuple(doubts),
-        says_test=test,
-        test_window_open=window,
-        device_registered=known,
-        wearer=Someone(wearer, name) if wearer else None,
-        residents=tuple(Someone(*one) for one in zip(ids, names, strict=True)),
-        owners_elsewhere=() if known else await _owners_of(conn, device),
-        finding=found,
-        cancels=cancels,
-    )
-
-
-async def _owners_of(conn: Connection, device: str) -> tuple[Someone, ...]:
-    rows = await (
-        await conn.execute(
-            "select p.id, p.name from devices d join people p on p.id = d.person_id where d.name = %s limit 4",
-            (device,),
-        )
-    ).fetchall()
-    return tuple(Someone(*row) for row in rows) if len(rows) <= _FEW else ()
-
-
-async def alert_of_alarm(conn: Connection, hub: str, given_id: str) -> int | None:
-    """The alert in which the alarm that this hub called `given_id` has its place."""
-    row = await (
-        await conn.execute(
-            """select p.alert_id from alarms a join alert_alarms p on p.alarm_id = a.id
-                where a.hub = %s and a.given_id = %s""",
-            (hub, given_id),
-        )
-    ).fetchone()
-    return row[0] if row else None
-
-
-OPEN_ALERT = """
-    insert into alerts (case_key, person_id, home_id, hub, kind, priority, state, reason, raised_at, waiting_since,
-                        due_at, alarm_count)
-    values (%(case_key)s, %(person_id)s, %(home_id)s, %(hub)s, %(kind)s, %(priority)s, 'raised', %(reason)s, %(now)s,
-            %(now)s, %(due_at)s, 1)
-    on conflict (case_key) where state <> 'closed' do nothing
-    returning id
-"""
-
-
-async def open_alert(conn: Connection, found: Arrival, place: Placement, now: datetime, due_at: datetime) -> int | None:
-    """A new alert's number, or None where one with that key is open."""
-    cursor = await conn.execute(
-        OPEN_ALERT,
-        {
-            "case_key": place.case_key,
-            "person_id": place.person_id,
-            "home_id": found.home_id,
-            "hub": found.hub,
-            "kind": place.kind.value,
-            "priority": int(place.priority),
-            "reason": place.reason,
-            "now": now,
-            "due_at": due_at,
-        },
-    )
-    row = await cursor.fetchone()
-    return row[0] if row else None
-
-
-JOIN_ALERT = """
-    update alerts
-       set alarm_count = alarm_count + 1, version = version + 1,
-           kind     = case when %(priority)s < priority then %(kind)s else kind end,
-           reason   = case when %(priority)s < priority then %(reason)s else reason end,
-           priority = least(priority, %(priority)s)
-     where case_key = %(case_key)s and state <> 'closed'
-    returning id
-"""
-
-
-async def join_open_alert(conn: Connection, place: Placement) -> int | None:
-    """Join the open alert with the placement's key; its number. Its level may rise and never falls."""
-    cursor = await conn.execute(
-        JOIN_ALERT,
-        {
-            "case_key": place.case_key,
-            "kind": place.kind.value,
-            "priority": int(place.priority),
-            "reason": place.reason,
-        },
-    )
-    row = await cursor.fetchone()
-    return row[0] if row else None
-
-
-async def count_alarm(conn: Connection, alert_id: int) -> None:
-    """One more alarm in an alert that it does not otherwise change."""
-    await conn.execute(
-        "update alerts set alarm_count = alarm_count + 1, version = version + 1 where id = %s", (alert_id,)
-    )
-
-
-async def give_place(conn: Connection, alarm_id: UUID, alert_id: int, now: datetime) -> None:
-    """Give an alarm its one place, and take it off the waiting list."""
-    await conn.execute(
-        """with placed as (insert into alert_alarms (alarm_id, alert_id, joined_at)
-                           values (%(alarm)s, %(alert)s, %(now)s) returning alarm_id)
-           delete from alarms_waiting w using placed where w.alarm_id = placed.alarm_id""",
-        {"alarm": alarm_id, "alert": alert_id, "now": now},
-    )
-
 
 # ---------------------------------------------------------------- deadlines
 
@@ -266,15 +111,6 @@ async def close(conn: Connection, alert_id: int, by: str, now: datetime, values:
     return (await conn.execute(CLOSE, values | {"id": alert_id, "by": by, "now": now})).rowcount == 1
 
 
-async def close_test(conn: Connection, alert_id: int, now: datetime) -> None:
-    """Close the record of an equipment test, which nobody has to answer."""
-    await conn.execute(
-        """update alerts set state = 'closed', closed_at = %s, due_at = null, cause = 'test',
-                  outcomes = '{information}', confirmed_by = 'system', how = 'equipment test' where id = %s""",
-        (now, alert_id),
-    )
-
-
 async def owner_and_state(conn: Connection, alert_id: int) -> tuple[str | None, str, int, Priority] | None:
     """Who has an alert, its state, how many alarms are in it, and its level; None where there is no such alert."""
     cursor = await conn.execute(
@@ -306,24 +142,6 @@ async def log(
     await conn.execute(
         "insert into alert_log (alert_id, at, who, what, detail) values (%s, %s, %s, %s, %s)",
         (alert_id, now, who, what, Jsonb(detail or {})),
-    )
-
-
-Entry = tuple[str, str, dict[str, Any]]  # who, what, detail
-
-
-async def log_all(conn: Connection, alert_id: int, now: datetime, entries: Sequence[Entry]) -> None:
-    """Write down several steps of one moment, in this order."""
-    await conn.execute(
-        """insert into alert_log (alert_id, at, who, what, detail)
-           select %s, %s, e.who, e.what, e.detail::jsonb
-             from unnest(%s::text[], %s::text[], %s::text[]) with ordinality e (who, what, detail, place)
-            order by e.place""",
-        (
-            alert_id,
-            now,
-            *(list(column) for column in zip(*((w, x, json.dumps(d)) for w, x, d in entries), strict=True)),
-        ),
     )
 
 
@@ -409,18 +227,19 @@ async def message_failed(conn: Connection, message_id: UUID, why: str, try_again
     )
 
 
+COMMANDS_AT_ONCE: Final = 100
 UNSENT_COMMANDS = """
     select id, hub, kind, text, alarm_id, expires_at, alert_id from commands
      where sent_at is null and expires_at > %(now)s
-     order by created_at limit 100 for update skip locked
+     order by created_at limit %(most)s for update skip locked
 """
 
 
 async def unsent_commands(conn: Connection, now: datetime) -> list[tuple[Any, ...]]:
     """Commands to be published, locked: (id, hub, kind, text, alarm_id, expires_at, alert_id)."""
-    return await (await conn.execute(UNSENT_COMMANDS, {"now": now})).fetchall()
+    return await (await conn.execute(UNSENT_COMMANDS, {"now": now, "most": COMMANDS_AT_ONCE})).fetchall()
 
 
-async def command_sent(conn: Connection, command_id: UUID, now: datetime) -> None:
-    """The broker has it."""
-    await conn.execute("update commands set sent_at = %s where id = %s", (now, command_id))
+async def commands_sent(conn: Connection, command_ids: Sequence[UUID], now: datetime) -> None:
+    """The broker has them."""
+    await conn.execute("update commands set sent_at = %s where id = any(%s)", (now, list(command_ids)))

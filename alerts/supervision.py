@@ -61,7 +61,7 @@ class Supervision:
         """Raise the alert of one hub that is past its deadline."""
         async with self.pool.connection() as conn, conn.transaction():
             now = await self.now_of(conn)
-            listening = await well_since(conn, "ingest", now)
+            listening = await well_since(conn, "ingest-states", now)
             if listening is None:
                 return False  # it is we who hear nothing
             first_word = timedelta(hours=self.settings.first_word_h)

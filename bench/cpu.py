@@ -8,7 +8,10 @@ _TICKS: Final = os.sysconf("SC_CLK_TCK")
 PARTS: Final = {
     "broker": "mosquitto",
     "ingest": "ingest --lane readings",
-    "detection": " detection",
+    "ingest of alarms": "ingest --lane alarms",
+    "alerts": "telecare alerts",
+    "detection": "telecare detection",
+    "dashboard": "telecare dashboard",
     "database": "postgres",
 }
 

@@ -23,8 +23,9 @@ from typing import Any, Final, LiteralString
 import psycopg
 
 from bench.cpu import used_s
-from bench.latency import system
-from bench.load import Load, publication
+from bench.load import Load
+from bench.readings import Readings
+from bench.running import system
 from telecare.enrolment import enrol
 from telecare.errors import TelecareError
 from telecare.register.homes import NewHome
@@ -33,8 +34,6 @@ from telecare.settings import Settings
 HUBS: Final = 100
 CONNECTIONS: Final = 4
 PACK: Final = 10  # readings in one pack
-SIZE: Final = 200  # bytes of a message with one reading
-_STEP_S: Final = 0.01  # between two readings of one series
 _COPIED_TOGETHER: Final = 10_000  # rows
 _POLL_S: Final = 0.02
 _WITHIN_S: Final = 120.0
@@ -63,7 +62,7 @@ def main() -> None:
 def measure(settings: Settings, count: int) -> dict[str, Any]:
     """Every figure, one after the other; the bare path twice, because a shared machine is not always alike."""
     hubs = [enrolment.hub for enrolment in asyncio.run(enrol(settings, [(f"b-{n}", _home(n)) for n in range(HUBS)]))]
-    feed = _Readings(hubs)
+    feed = Readings(hubs, CONNECTIONS)
     with psycopg.connect(settings.database, autocommit=True) as conn:
         before = _bare(settings, conn, feed, count)
         _stored(settings, conn, feed, HUBS * 10, 1)  # every series exists
@@ -92,36 +91,8 @@ def _home(number: int) -> NewHome:
     return NewHome(address=f"{number} Bench Street")
 
 
-class _Readings:
-    """Makes publications of which none is like another."""
-
-    def __init__(self, hubs: list[str]) -> None:
-        self._topics = [f"telecare/v1/{hub}/readings" for hub in hubs]
-        self._at = time.time() - 6 * 3600
-
-    def packets(self, messages: int, per_message: int, *, bare: bool = False) -> list[list[bytes]]:
-        """For each connection its packets; hub after hub, each with the next times."""
-        made: list[list[bytes]] = [[] for _ in range(CONNECTIONS)]
-        for number in range(messages):
-            turn, hub = divmod(number, len(self._topics))
-            begin = self._at + turn * per_message * _STEP_S
-            records = [self._record(begin + n * _STEP_S) for n in range(per_message)]
-            payload = json.dumps(records).encode()
-            if per_message == 1:
-                records[0]["pad"] = "x" * (SIZE - len(payload) - len(', "pad": ""'))
-                payload = json.dumps(records).encode()
-            mine = made[number % CONNECTIONS]
-            topic = self._topics[hub].replace("/readings", "/bench") if bare else self._topics[hub]
-            mine.append(publication(topic, payload, len(mine)))
-        self._at += (messages // len(self._topics) + 1) * per_message * _STEP_S
-        return made
-
-    def _record(self, at: float) -> dict[str, Any]:
-        return {"n": "env-1/temperature", "u": "Cel", "v": 19.5, "t": round(at, 3)}
-
-
 def _stored(
-    settings: Settings, conn: psycopg.Connection, feed: _Readings, messages: int, per_message: int
+    settings: Settings, conn: psycopg.Connection, feed: Readings, messages: int, per_message: int
 ) -> tuple[dict[str, float], float]:
     """Our ingest: processor seconds by part, and seconds until every reading is in the table."""
     packets = feed.packets(messages, per_message)
@@ -134,7 +105,7 @@ def _stored(
     return {part: after[part] - before[part] for part in after}, took
 
 
-def _bare(settings: Settings, conn: psycopg.Connection, feed: _Readings, messages: int) -> float:
+def _bare(settings: Settings, conn: psycopg.Connection, feed: Readings, messages: int) -> float:
     """The bare path: seconds until every message is in its table."""
     conn.execute("drop table if exists bench_raw")
     command = [sys.executable, "-m", "bench.bare", settings.mqtt, settings.database]

@@ -1,273 +1,112 @@
-"""Button to receipt, and button to console event, while the readings of simulated homes flow.
+"""How long an alarm takes: on a quiet system, behind a flood of readings, and in a storm of alarms.
 
-    python -m bench.latency --homes 200 --seconds 30 --json
+    python -m bench.latency --json
 
-Starts a whole system of its own in a temporary folder. "Button" is a device's frame at a real hub's socket; "receipt"
-is the service's receipt for that alarm at the broker; "console event" is the event on a console's stream that shows it.
+Starts a whole system of its own in a temporary folder. "Press" is a device's frame at a real hub's socket; "publish" is
+when the hub has kept it and sends it; "receipt" is the service's receipt for that alarm at the broker, which it sends
+after the commit; "console" is the event on a console's stream that shows it, read from the database after the commit.
 The machine's own limit in the same run: two hops through the broker and a one-row commit, on the idle system.
 """
 
 import argparse
 import asyncio
-import contextlib
 import json
-import os
-import random
-import signal
-import subprocess
-import sys
+import secrets
 import tempfile
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from psycopg import AsyncConnection
-
+from bench import storm
 from bench.limits import broker_hop_ms, commit_ms, percentiles
-from gateway.service import run as run_hub
-from gateway.settings import HubSettings
-from gateway.sockets import connect
-from telecare.clock import SystemClock
+from bench.load import Load
+from bench.presses import Ledger, Pressers
+from bench.readings import Readings
+from bench.running import readings, system
 from telecare.enrolment import enrol
-from telecare.errors import TelecareError
-from telecare.mqtt import client_for
-from telecare.processes import free_port
-from telecare.register.homes import NewDevice, NewHome, NewPerson
-from telecare.settings import Settings, load_settings
+from telecare.register.homes import NewHome
+from telecare.settings import Settings
 
-HUBS = 10  # homes whose pendants are pressed, in turn
-PRESSES_PER_S = 2.0
-SETTLE_S = 5.0  # after the last press
-
-
-@dataclass
-class Ledger:
-    """When each alarm was pressed, kept, receipted and shown (seconds of the performance counter)."""
-
-    pressed: dict[str, float] = field(default_factory=dict)
-    kept: dict[str, float] = field(default_factory=dict)
-    receipted: dict[str, float] = field(default_factory=dict)
-    shown: dict[str, float] = field(default_factory=dict)
-    # A console event carries its alert's count of alarms: the n-th press of a home is shown by its n-th alarm.
-    order: dict[str, list[str]] = field(default_factory=dict)
-
-    def took_ms(self, what: dict[str, float]) -> list[float]:
-        return [1000 * (at - self.pressed[alarm]) for alarm, at in what.items() if alarm in self.pressed]
+PRESSERS: Final = 60
+PRESSES_PER_S: Final = 15.0  # of all homes together; more from one home would be taken as a hub gone mad
+FLOOD_HUBS: Final = 100
+FLOOD_CONNECTIONS: Final = 4
+_BEFORE_S: Final = 4  # of flood before the first press, and as long after the last
 
 
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--homes", type=int, default=200)
-    parser.add_argument("--seconds", type=float, default=30)
-    parser.add_argument("--readings-per-s", type=float, default=0, help="of all homes together [default: one a home]")
+    parser.add_argument("--seconds", type=float, default=20, help="of presses, quiet and in each flood")
+    parser.add_argument("--readings-per-s", type=int, default=16_000, help="in the floods")
+    parser.add_argument("--storm-per-s", type=float, default=500, help="alarms a second in the storm")
+    parser.add_argument("--storm-s", type=float, default=10)
     parser.add_argument("--json", action="store_true")
     wish = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="telecare-bench-") as folder:
         Path(folder).chmod(0o711)
-        with system(Path(folder) / "data", wish.homes, wish.readings_per_s or wish.homes) as settings:
-            found = asyncio.run(measure(settings, Path(folder), wish.seconds))
-    found = {"homes": wish.homes, "seconds": wish.seconds} | found
+        with system(Path(folder) / "data", 0, 1) as settings:
+            found = asyncio.run(measure(settings, Path(folder), wish))
     if wish.json:
         print(json.dumps(found))
         return
     for name, value in found.items():
-        print(f"{name:<28} {value}")
+        print(f"{name:<16} {value}")
 
 
-@contextlib.contextmanager
-def system(
-    data_dir: Path, homes: int, readings_per_s: float, healthy: Callable[[float], None] = lambda after_s: None
-) -> Iterator[Settings]:
-    """`telecare up --demo`, and a simulation beside it where there are homes, for as long as the measurement takes.
+async def measure(settings: Settings, folder: Path, wish: argparse.Namespace) -> dict[str, Any]:
+    """Every figure, one after the other."""
+    hop, commit = percentiles(await broker_hop_ms(settings)), percentiles(await commit_ms(settings))
+    limit_ms = round(hop["p50"] * 2 + commit["p50"], 2)  # there, one commit, and back
+    found: dict[str, Any] = {"broker_hop_ms": hop, "one_row_commit_ms": commit, "limit_ms": limit_ms}
+    feed = Readings(await _flood_hubs(settings), FLOOD_CONNECTIONS)
+    pressers = Pressers(settings, folder, "press", PRESSERS)
+    async with pressers.running():
+        found["quiet"] = _told(await pressers.press(wish.seconds, PRESSES_PER_S), limit_ms)
+        for name, per_message in (("flood_of_packs", 10), ("flood_of_single_readings", 1)):
+            length_s = wish.seconds + 2 * _BEFORE_S + 6
+            packets = feed.packets(int(wish.readings_per_s * length_s / per_message), per_message)
+            load = Load(settings.mqtt, f"flood-{secrets.token_hex(4)}", packets, wish.readings_per_s / per_message)
+            with _offered(load):
+                await asyncio.sleep(_BEFORE_S)
+                before = await readings(settings)
+                begun = asyncio.get_running_loop().time()
+                ledger = await pressers.press(wish.seconds, PRESSES_PER_S)
+                took_s = asyncio.get_running_loop().time() - begun
+                stored = await readings(settings) - before
+            found[name] = {"readings_stored_per_s": round(stored / took_s)} | _told(ledger, limit_ms)
+    found["storm"] = await storm.measure(settings, 1000, wish.storm_per_s, wish.storm_s)
+    return found
 
-    `healthy` is told how many seconds the start took.
-    """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TELECARE_")}
-    telecare = [sys.executable, "-m", "telecare"]
-    where = ["--data-dir", str(data_dir)]
-    port = free_port()
-    processes = [
-        subprocess.Popen(
-            [*telecare, "up", "--demo", "--homes", "0", "--port", str(port), *where],
-            stdout=subprocess.DEVNULL, env=environment, start_new_session=True,
-        )
-    ]  # fmt: skip
-    begun = time.perf_counter()
+
+async def _flood_hubs(settings: Settings) -> list[str]:
+    homes = [(f"flood-{n}", NewHome(address=f"{n} Flood Street")) for n in range(FLOOD_HUBS)]
+    return [enrolment.hub for enrolment in await enrol(settings, list(homes))]
+
+
+@contextmanager
+def _offered(load: Load) -> Iterator[None]:
+    load.begin()
     try:
-        _wait_healthy(port)
-        healthy(round(time.perf_counter() - begun, 2))
-        if homes:
-            simulate = ["simulate", "--homes", str(homes), "--readings-per-s", str(readings_per_s), *where]
-            with (data_dir / "simulate.out").open("wb") as output:
-                processes.append(
-                    subprocess.Popen(
-                        [*telecare, *simulate], stdout=output, stderr=output, env=environment, start_new_session=True
-                    )
-                )
-        yield load_settings(data_dir)
+        yield
     finally:
-        for process in reversed(processes):
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=30)
+        load.kill()
 
 
-def _wait_healthy(port: int) -> None:
-    for _ in range(600):
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).close()
-        except (OSError, urllib.error.URLError):
-            time.sleep(0.1)
-        else:
-            return
-    raise TelecareError("the system is not healthy after 60 s")
-
-
-async def measure(settings: Settings, folder: Path, seconds: float) -> dict[str, Any]:
-    """Wait until readings flow, press for `seconds`, and count."""
-    hop, commit = await broker_hop_ms(settings), await commit_ms(settings)
-    await _until_readings(settings)
-    wanted: list[tuple[str, NewHome]] = [
-        (
-            f"bench-{n}",
-            NewHome(
-                address=f"{n} Bench Street",
-                people=(NewPerson(name=f"Presser {n}"),),
-                devices=(NewDevice(name="pendant-1", kind="pendant", person=0),),
-            ),
-        )
-        for n in range(HUBS)
-    ]
-    enrolments, token = await enrol(settings, list(wanted)), await token_for(settings, "operator")
-    stop, ledger = asyncio.Event(), Ledger()
-    hubs = [
-        HubSettings(hub=e.hub, secret=e.secret, mqtt_url=settings.mqtt_url_for_hubs, directory=folder / e.hub)
-        for e in enrolments
-    ]
-    homes = {e.hub: str(e.home) for e in enrolments}
-    async with asyncio.TaskGroup() as group:
-        for hub in hubs:
-            hub.directory.mkdir()
-            group.create_task(run_hub(hub, SystemClock(), stop))
-        watchers = [
-            group.create_task(_watch_receipts(settings, ledger)),
-            group.create_task(asyncio.to_thread(_watch_console, settings, token, ledger, stop)),
-        ]
-        await _until_online(settings, len(hubs))
-        before = await _readings(settings)
-        begun = time.perf_counter()
-        await _press(hubs, homes, ledger, seconds)
-        rate = (await _readings(settings) - before) / (time.perf_counter() - begun)
-        await asyncio.sleep(SETTLE_S)
-        stop.set()
-        watchers[0].cancel()
-    receipt, console = percentiles(ledger.took_ms(ledger.receipted)), percentiles(ledger.took_ms(ledger.shown))
-    limit = percentiles(hop)["p50"] * 2 + percentiles(commit)["p50"]  # there, one commit, and back
+def _told(ledger: Ledger, limit_ms: float) -> dict[str, Any]:
+    receipt = percentiles(ledger.took_ms(ledger.receipted, ledger.kept))
+    console = percentiles(ledger.took_ms(ledger.shown, ledger.kept))
     return {
         "presses": len(ledger.pressed),
         "receipts": len(ledger.receipted),
         "shown": len(ledger.shown),
-        "readings_per_s": round(rate, 1),
-        "button_to_kept_ms": percentiles(ledger.took_ms(ledger.kept)),
-        "button_to_receipt_ms": receipt,
-        "button_to_console_ms": console,
-        "broker_hop_ms": percentiles(hop),
-        "one_row_commit_ms": percentiles(commit),
-        "limit_ms": round(limit, 2),
-        "receipt_ratio_to_limit": round(receipt.get("p50", 0) / limit, 1),
-        "console_ratio_to_limit": round(console.get("p50", 0) / limit, 1),
+        "press_to_kept_ms": percentiles(ledger.took_ms(ledger.kept, ledger.pressed)),
+        "publish_to_receipt_ms": receipt,
+        "publish_to_console_ms": console,
+        "receipt_ratio_to_limit": round(receipt.get("p50", 0) / limit_ms, 1),
+        "console_ratio_to_limit": round(console.get("p50", 0) / limit_ms, 1),
     }
-
-
-async def _press(hubs: list[HubSettings], homes: dict[str, str], ledger: Ledger, seconds: float) -> None:
-    links = [(hub, *await connect(hub.socket_path)) for hub in hubs]
-    end, number = time.perf_counter() + seconds, 0
-    while time.perf_counter() < end:
-        hub, reader, writer = links[number % len(links)]
-        frame = {"frame": "alarm", "device": "pendant-1", "ref": f"bench-{number}", "kind": "button"}
-        pressed = time.perf_counter()
-        writer.write(json.dumps(frame).encode() + b"\n")
-        alarm = str(json.loads(await _kept(reader))["id"])
-        ledger.pressed[alarm], ledger.kept[alarm] = pressed, time.perf_counter()
-        ledger.order.setdefault(homes[hub.hub], []).append(alarm)
-        number += 1
-        # Not in step with anything periodic in the system.
-        await asyncio.sleep(random.uniform(0.5, 1.5) / PRESSES_PER_S)
-    for _, _, writer in links:
-        writer.close()
-
-
-async def _kept(reader: asyncio.StreamReader) -> bytes:
-    while True:
-        line = await reader.readline()
-        if b'"kept"' in line:
-            return line
-
-
-async def _watch_receipts(settings: Settings, ledger: Ledger) -> None:
-    async with client_for(settings.mqtt) as client:
-        await client.subscribe("telecare/v1/+/receipt", qos=0)
-        async for message in client.messages:
-            now = time.perf_counter()
-            assert isinstance(message.payload, bytes)
-            ledger.receipted.setdefault(json.loads(message.payload)["id"], now)
-
-
-def _watch_console(settings: Settings, token: str, ledger: Ledger, stop: asyncio.Event) -> None:
-    """A console's stream, on a thread of its own; the beat of every 5 s lets it see `stop`."""
-    seen: list[tuple[str, int, float]] = []
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{settings.port}/api/alerts/stream", headers={"Authorization": f"Bearer {token}"}
-    )
-    with urllib.request.urlopen(request, timeout=30) as stream:
-        for line in stream:
-            if line.startswith(b"data:") and b'"alarm_count"' in line:
-                alert = json.loads(line[5:])
-                seen.append((str(alert["home"]), int(alert["alarm_count"]), time.perf_counter()))
-            if stop.is_set():
-                break
-    for home, count, at in seen:
-        for alarm in ledger.order.get(home, [])[:count]:
-            ledger.shown.setdefault(alarm, at)
-
-
-async def token_for(settings: Settings, username: str) -> str:
-    """A token for a program of this user."""
-    from telecare.db import database_now
-    from telecare.register.staff import new_token
-
-    async with await AsyncConnection.connect(settings.database) as conn:
-        return await new_token(conn, username, await database_now(conn))
-
-
-async def _until_readings(settings: Settings) -> None:
-    for _ in range(300):
-        if await _readings(settings) > 0:
-            return
-        await asyncio.sleep(0.2)
-    raise TelecareError("no readings after 60 s")
-
-
-async def _until_online(settings: Settings, hubs: int) -> None:
-    for _ in range(150):
-        if await _count(settings, "select count(*) from hub_states where online and hub like 'bench-%'") == hubs:
-            return
-        await asyncio.sleep(0.2)
-    raise TelecareError("the hubs are not online after 30 s")
-
-
-async def _readings(settings: Settings) -> int:
-    return await _count(settings, "select count(*) from readings")
-
-
-async def _count(settings: Settings, query: str) -> int:
-    async with await AsyncConnection.connect(settings.database) as conn:
-        row = await (await conn.execute(query.encode())).fetchone()
-        return int(row[0]) if row else 0
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from telecare.settings import parse_mqtt_url
 _WINDOW: Final = 1000  # publications under way on one connection
 _CHUNK: Final = 1 << 18  # bytes
 _PACKET_IDS: Final = 65_535
+_TICK_S: Final = 0.005  # at a given rate, packets are sent this often
 
 
 def publication(topic: str, payload: bytes, number: int) -> bytes:
@@ -45,23 +46,36 @@ def connect(url: str, client_id: str) -> tuple[socket.socket, PacketReader]:
     return link, reader
 
 
-def send_all(url: str, client_id: str, packets: Sequence[bytes], begin: Any = None) -> float:
-    """Send all, and wait for every acknowledgement; seconds that it took. `begin` is waited for, once connected."""
+def send_all(
+    url: str, client_id: str, packets: Sequence[bytes], begin: Any = None, per_s: float | None = None
+) -> float:
+    """Send all, and wait for every acknowledgement; seconds that it took.
+
+    `begin` is waited for, once connected. `per_s` packets are offered a second; without it, as many as are
+    acknowledged.
+
+    Raises:
+        TimeoutError: the broker acknowledges nothing for 30 s.
+    """
     link, reader = connect(url, client_id)
     if begin is not None:
         begin.wait()
-    begun = time.perf_counter()
+    begun = heard = time.perf_counter()
     sent = acknowledged = 0
     while acknowledged < len(packets):
-        room = min(acknowledged + _WINDOW, len(packets))
+        due = len(packets) if per_s is None else int((time.perf_counter() - begun) * per_s)
+        room = min(acknowledged + _WINDOW, len(packets), due)
         if sent < room:
             link.sendall(b"".join(packets[sent:room]))
             sent = room
         # Several acknowledgements at a time, so that the window is filled in large pieces.
-        if select.select([link], [], [], 30)[0]:
+        if select.select([link], [], [], 30 if per_s is None else _TICK_S)[0]:
             acknowledged += sum(control.kind == Kind.PUBACK for control in reader.feed(link.recv(_CHUNK))[1])
-        else:
+            heard = time.perf_counter()
+        elif time.perf_counter() - heard > 30 and acknowledged < sent:
             raise TimeoutError(f"{acknowledged} of {len(packets)} acknowledged, and nothing for 30 s")
+        if per_s is not None:
+            time.sleep(_TICK_S)
     link.sendall(mqtt_reader.DISCONNECT)
     link.close()
     return time.perf_counter() - begun
@@ -70,11 +84,15 @@ def send_all(url: str, client_id: str, packets: Sequence[bytes], begin: Any = No
 class Load:
     """Connections of their own processes, which begin together."""
 
-    def __init__(self, url: str, name: str, by_connection: Sequence[Sequence[bytes]]) -> None:
+    def __init__(
+        self, url: str, name: str, by_connection: Sequence[Sequence[bytes]], per_s: float | None = None
+    ) -> None:
+        """`per_s` packets a second from all together; without it, as fast as they are acknowledged."""
+        each = None if per_s is None else per_s / len(by_connection)
         context = multiprocessing.get_context("fork")
         self._begin = context.Event()
         self._workers = [
-            context.Process(target=send_all, args=(url, f"{name}-{number}", packets, self._begin))
+            context.Process(target=send_all, args=(url, f"{name}-{number}", packets, self._begin, each))
             for number, packets in enumerate(by_connection)
         ]
         for worker in self._workers:
@@ -88,6 +106,12 @@ class Load:
     def running(self) -> bool:
         """Whether acknowledgements are still waited for."""
         return any(worker.is_alive() for worker in self._workers)
+
+    def kill(self) -> None:
+        """End at once, whatever has been sent."""
+        for worker in self._workers:
+            worker.kill()
+            worker.join()
 
     def end(self) -> None:
         """Wait for the processes.

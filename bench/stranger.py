@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.latency import system, token_for
+from bench.running import system, token_for
 from telecare.clock import format_instant
 from telecare.enrolment import enrol
 from telecare.ids import uuid7

@@ -162,8 +162,9 @@ class Feed:
 
 async def _as_texts(conn: Connection, events: list[tuple[int, int]]) -> list[tuple[int, str]]:
     now = await database_now(conn)
-    records = {alert: json.dumps(plain(await queue.list_record(conn, alert, now))) for alert in {e[1] for e in events}}
-    return [(number, _event("alert", number, records[alert])) for number, alert in events]
+    records = await queue.list_records(conn, {alert for _, alert in events}, now)
+    texts = {alert: json.dumps(plain(record)) for alert, record in records.items()}
+    return [(number, _event("alert", number, texts[alert])) for number, alert in events]
 
 
 def _event(name: str, number: int, data: str) -> str:

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
     @app.command("ingest")
     def ingest(
         lane: Annotated[
-            LaneName, typer.Option(help="alarms (with states and results), readings, or both")
+            LaneName, typer.Option(help="alarms, readings (with states and results), or both")
         ] = LaneName.BOTH,
         data_dir: Annotated[Path | None, typer.Option(help="data directory of the running system")] = None,
     ) -> None:
@@ -38,23 +38,16 @@ def register(app: typer.Typer) -> None:
 
 
 async def _run(settings: Settings, lane: LaneName, stop: asyncio.Event) -> None:
-    from ingest.inbox import Inbox
-    from ingest.service import ALARM_TOPICS, READING_TOPICS, AlarmLane, ReadingLane
-    from ingest.stream_inbox import StreamInbox
+    from ingest.service import run_alarms, run_readings
     from telecare.clock import SystemClock
     from telecare.db import open_pool
 
+    clock = SystemClock()
     async with (
-        open_pool(settings.database, name="ingest", size=4 + settings.readings_writers) as pool,
+        open_pool(settings.database, name="ingest", size=5 + settings.readings_writers) as pool,
         asyncio.TaskGroup() as lanes,
     ):
         if lane is not LaneName.READINGS:
-            inbox = Inbox(
-                settings.mqtt, "telecare-ingest-alarms", ALARM_TOPICS, settings.ingest_buffer, settings.mqtt_ca_file
-            )
-            lanes.create_task(AlarmLane(pool, inbox, settings, SystemClock()).run(stop))
+            lanes.create_task(run_alarms(settings, pool, clock, stop))
         if lane is not LaneName.ALARMS:
-            stream = StreamInbox(
-                settings.mqtt, "telecare-ingest-readings", READING_TOPICS, settings.ingest_buffer, settings.mqtt_ca_file
-            )
-            lanes.create_task(ReadingLane(pool, stream, settings, SystemClock()).run(stop))
+            lanes.create_task(run_readings(settings, pool, clock, stop))

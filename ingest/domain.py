@@ -25,9 +25,10 @@ class Intake:
     read: AlarmRead
     raw: bytes | None  # kept where there is any doubt
     content_hash: bytes
+    crowding: bool = False  # its hub sends more than a home can need: it is taken after the others
 
 
-def take_in(hub: str, payload: bytes, now: datetime, ahead: timedelta) -> Intake:
+def take_in(hub: str, payload: bytes, now: datetime, ahead: timedelta, *, crowding: bool = False) -> Intake:
     """Read an alarm, judge its time, and give it its identity. Never raises."""
     read = judge_time(read_alarm(payload), now, ahead)
     return Intake(
@@ -36,6 +37,7 @@ def take_in(hub: str, payload: bytes, now: datetime, ahead: timedelta) -> Intake
         read=read,
         raw=payload[:RAW_LIMIT] if read.doubts else None,
         content_hash=content_hash(payload),
+        crowding=crowding,
     )
 
 

@@ -27,6 +27,7 @@ class Kind(IntEnum):
     CONNACK = 2
     PUBACK = 4
     SUBACK = 9
+    UNSUBACK = 11
     PINGRESP = 13
     DISCONNECT = 14
 
@@ -44,6 +45,8 @@ class ProtocolError(Exception):
 
 PINGREQ: Final = b"\xc0\x00"
 DISCONNECT: Final = b"\xe0\x00"
+# ... and the session ends with the connection (section 3.14.2.2.2: session expiry interval 0).
+DISCONNECT_FOR_GOOD: Final = b"\xe0\x07\x00\x05\x11\x00\x00\x00\x00"
 _REFUSED: Final = 0x80  # reason codes from here on are failures
 _PUBLISH: Final = 3
 _LENGTH_BYTES: Final = 4  # section 2.1.4: the remaining length has at most so many
@@ -163,6 +166,12 @@ def subscribe(topics: Sequence[str], packet_id: int = 1) -> bytes:
     return b"\x82" + _variable(len(body)) + body
 
 
+def unsubscribe(topics: Sequence[str], packet_id: int = 1) -> bytes:
+    """UNSUBSCRIBE (section 3.10)."""
+    body = struct.pack(">HB", packet_id, 0) + b"".join(_text(topic) for topic in topics)
+    return b"\xa2" + _variable(len(body)) + body
+
+
 def acknowledgements(mids: Sequence[int]) -> bytes:
     """One PUBACK (section 3.4) for each packet identifier."""
     return b"".join([b"\x40\x02" + mid.to_bytes(2) for mid in mids])
@@ -188,7 +197,7 @@ def _variable(value: int) -> bytes:
 
 
 def refusal(control: Control) -> int | None:
-    """The reason code of a CONNACK, SUBACK or DISCONNECT that refuses; None where it does not.
+    """The reason code of a CONNACK, SUBACK, UNSUBACK or DISCONNECT that refuses; None where it does not.
 
     Raises:
         ProtocolError: it is cut off.
@@ -196,7 +205,7 @@ def refusal(control: Control) -> int | None:
     try:
         if control.kind == Kind.CONNACK:
             codes = control.body[1:2]
-        elif control.kind == Kind.SUBACK:
+        elif control.kind in (Kind.SUBACK, Kind.UNSUBACK):
             length, at = _varint(control.body, 2, len(control.body))
             codes = control.body[at + length :]
         else:

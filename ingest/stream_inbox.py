@@ -30,9 +30,20 @@ class StreamInbox:
     """One connection to the broker and the messages that came on it."""
 
     def __init__(
-        self, url: str, client_id: str, topics: Sequence[str], limit: int, ca_file: Path | None = None
+        self,
+        url: str,
+        client_id: str,
+        topics: Sequence[str],
+        limit: int,
+        ca_file: Path | None = None,
+        *,
+        draining: bool = False,
     ) -> None:
-        """`limit` is how many messages are held; then we stop reading, and the broker waits."""
+        """`limit` is how many messages are held; then we stop reading, and the broker waits.
+
+        `draining`: take what the broker still keeps in this session, and let it put nothing more there.
+        """
+        self._draining = draining
         self._url = parse_mqtt_url(url)
         self._tls: ssl.SSLContext | None = tls_for(self._url, ca_file)
         self._client_id, self._topics, self._limit = client_id, topics, limit
@@ -47,8 +58,10 @@ class StreamInbox:
         """Begin to connect, and to reconnect whenever the connection is lost."""
         self._task = asyncio.get_running_loop().create_task(self._stay_connected(), name="readings' connection")
 
-    async def close(self) -> None:
-        """Disconnect. What was not acknowledged stays with the broker."""
+    async def close(self, *, for_good: bool = False) -> None:
+        """Disconnect. What was not acknowledged stays with the broker, unless the session ends `for_good`."""
+        if for_good and self._link is not None:
+            self._link.write(mqtt_reader.DISCONNECT_FOR_GOOD)
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -60,6 +73,19 @@ class StreamInbox:
             self._arrived.clear()
             await self._arrived.wait()
         return self.take_waiting(most)
+
+    async def quiet(self, seconds: float) -> bool:
+        """Whether the broker, once we are connected, brings nothing for `seconds`."""
+        while not self._waiting:
+            connected = self.subscribed
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._arrived.wait()
+            except TimeoutError:
+                if connected and self.subscribed:
+                    return True
+        return False
 
     def take_waiting(self, most: int) -> list[Message]:
         """The messages that wait, `most` at most; perhaps none."""
@@ -104,8 +130,12 @@ class StreamInbox:
                 )  # fmt: skip
                 await link.answer(Kind.CONNACK)
                 self._link = link
-                link.write(mqtt_reader.subscribe(self._topics))
-                await link.answer(Kind.SUBACK)
+                if self._draining:
+                    link.write(mqtt_reader.unsubscribe(self._topics))
+                    await link.answer(Kind.UNSUBACK)
+                else:
+                    link.write(mqtt_reader.subscribe(self._topics))
+                    await link.answer(Kind.SUBACK)
             self.subscribed = True
             backoff.well()
             log.info("subscribed", extra={"event": "subscribed", "ok": True})

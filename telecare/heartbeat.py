@@ -19,13 +19,24 @@ BEAT: Final = """
            well_since = case when excluded.well_since is null then null
                              when old.at < excluded.at - make_interval(secs => %(stale_s)s) then excluded.well_since
                              else coalesce(old.well_since, excluded.well_since) end
+     where %(well)s or old.detail ->> 'who' is not distinct from %(who)s
+        or old.at < excluded.at - make_interval(secs => %(stale_s)s)
 """
 
 
 async def beat(conn: Connection, service: str, detail: dict[str, Any]) -> None:
-    """Say that `service` lives; `detail` says what it can do, for example `{"subscribed": true}`."""
+    """Say that `service` lives; `detail` says what it can do, for example `{"subscribed": true}`.
+
+    Several processes may be one service: `who` in `detail` tells them apart. While one of them is well, the service is.
+    """
     well = detail.get("subscribed") is not False
-    values = {"service": service, "detail": Jsonb(detail), "well": well, "stale_s": STALE_AFTER_S}
+    values = {
+        "service": service,
+        "detail": Jsonb(detail),
+        "well": well,
+        "stale_s": STALE_AFTER_S,
+        "who": detail.get("who"),
+    }
     await conn.execute(BEAT, values)
 
 

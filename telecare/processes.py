@@ -4,6 +4,7 @@ import ctypes
 import os
 import pwd
 import random
+import resource
 import shutil
 import signal
 import socket
@@ -66,6 +67,9 @@ def _die_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
     parent = os.getpid()
 
     def in_child() -> None:
+        # Each hub is an open file of the broker's: as many as we may.
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         # Runs after the change of user, which would clear it; and our death before this line is noticed by the parent.
         libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
         if os.getppid() != parent:

@@ -58,6 +58,11 @@ class Settings(BaseSettings):
     readings_linger_ms: float = Field(8, gt=0, le=1000, description="readings wait this long for company, in ms")
     readings_batch: int = Field(2000, ge=1, le=20_000, description="readings in one commit at most")
     readings_writers: int = Field(2, ge=1, le=16, description="commits of readings under way at once, in one process")
+    alarms_burst: int = Field(60, ge=1, description="alarms of one hub at once before its further ones are taken last")
+    alarms_per_min: float = Field(30, gt=0, description="alarms of one hub a minute, for ever, that are taken at once")
+    adopt_every_s: Seconds = Field(
+        5, description="an ingest process looks this often for what another has left at the broker"
+    )
     ingest_buffer: int = Field(20_000, ge=100, description="messages held in memory at most; then the broker waits")
     alarm_future_s: Seconds = Field(300, description="an alarm's own time may be this far ahead before it is doubted")
     rollups_every_s: Seconds = Field(

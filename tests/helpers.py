@@ -11,7 +11,7 @@ from uuid import UUID
 
 import aiomqtt
 
-from ingest.store import Columns
+from ingest.readings_store import Columns
 from telecare.clock import microseconds
 from telecare.db import Pool
 from telecare.enrolment import enrol

@@ -104,7 +104,8 @@ def _delimiter(text: str) -> tuple[str, str]:
 
 
 def _rows(text: str, delimiter: str) -> Iterable[list[str]]:
-    csv.field_size_limit(len(text) + 1)
+    # The limit is the whole process's: it is only ever raised, so that another reader never finds it below its need.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     try:
         yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     except csv.Error as problem:

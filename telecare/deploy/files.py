@@ -117,7 +117,7 @@ def units(plan: Plan) -> dict[str, str]:
         "[Unit]\nDescription=Telecare: the broker\nPartOf=telecare.target\nAfter=network-online.target\n"
         "Wants=network-online.target\nStartLimitIntervalSec=0\n\n"
         f"[Service]\nUser={plan.user}\nExecStart={plan.mosquitto} -c {plan.broker / 'mosquitto.conf'}\n"
-        "ExecReload=/bin/kill -HUP $MAINPID\nRestart=always\nRestartSec=1\n"
+        "ExecReload=/bin/kill -HUP $MAINPID\nRestart=always\nRestartSec=1\nLimitNOFILE=1048576\n"
         f"ReadWritePaths={plan.broker}\n{_HARDENING}\n[Install]\nWantedBy=telecare.target\n"
     )
     found["telecare-backup.service"] = (

@@ -15,7 +15,7 @@ from alerts.errors import Conflict, Incomplete
 from alerts.providers import DemoProvider, NoProvider, ProviderUnavailable
 from alerts.service import Engine
 from ingest.domain import take_in
-from ingest.store import Saved, save_alarm
+from ingest.store import Saved, save_alarms
 from telecare.clock import SystemClock
 from telecare.db import Connection, Pool
 from telecare.errors import NotFound
@@ -51,7 +51,7 @@ class World:
         alarm = good | {"at": self.now.isoformat()} | changes
         async with self.pool.connection() as conn:
             intake = take_in(self.hub, json.dumps(alarm).encode(), self.now, timedelta(minutes=5))
-            assert await save_alarm(conn, intake, self.now) is Saved.NEW
+            assert await save_alarms(conn, [intake], self.now) == [Saved.NEW]
         while await self.engine.take_step():
             pass
         return str(alarm["id"])
@@ -218,7 +218,7 @@ async def test_a_device_of_another_home_raises_an_alert_that_names_everyone(worl
 
 async def test_an_unreadable_alarm_is_answered_as_a_press(world: World) -> None:
     async with world.pool.connection() as conn:
-        await save_alarm(conn, take_in("h-1", b"\xff\x00garbage", world.now, timedelta(minutes=5)), world.now)
+        await save_alarms(conn, [take_in("h-1", b"\xff\x00garbage", world.now, timedelta(minutes=5))], world.now)
     assert await world.engine.take_step()
     (alert,) = await world.open()
     assert (alert["kind"], alert["priority"], alert["person_name"]) == ("unknown", 2, "Mary Green")

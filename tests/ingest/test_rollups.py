@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from ingest import store
+from ingest import readings_store as store
 from ingest.rollups import Rollups
 from telecare import feed
 from telecare.db import Connection, Pool

@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
+from ingest.alarm_lane import ALARM_TOPICS, AlarmLane
 from ingest.inbox import Inbox
 from ingest.partitions import Native
-from ingest.service import ALARM_TOPICS, READING_TOPICS, AlarmLane, ReadingLane
+from ingest.reading_lane import READING_TOPICS, ReadingLane
+from ingest.state_lane import STATE_TOPICS, StateLane
 from ingest.stream_inbox import StreamInbox
 from telecare.clock import SystemClock
 from telecare.db import Pool, open_pool
@@ -42,6 +44,14 @@ async def reading_lane(settings: Settings, pool: Pool) -> AsyncIterator[StreamIn
         yield inbox
 
 
+@asynccontextmanager
+async def state_lane(settings: Settings, pool: Pool) -> AsyncIterator[StreamInbox]:
+    inbox = StreamInbox(settings.mqtt, "telecare-ingest-states", STATE_TOPICS, 1000)
+    async with running(StateLane(pool, inbox, settings, SystemClock()).run):
+        await until(lambda: inbox.subscribed)
+        yield inbox
+
+
 async def test_an_alarm_is_stored_waits_and_is_receipted(settings: Settings, pool: Pool, hub: Hub) -> None:
     async with alarm_lane(settings, pool):
         alarm = await hub.press(location="bathroom", evidence={"peak_g": 3.4})
@@ -57,8 +67,14 @@ async def test_a_repeat_is_stored_once_and_receipted_again(settings: Settings, p
         for _ in range(3):
             await hub.publish("alarm", json.dumps(alarm).encode())
         await until(lambda: len(hub.heard) == 3)
-    assert {message["status"] for _, message in hub.heard} == {"stored"}
-    assert await rows(pool, "select repeats from alarms") == [(2,)]
+        assert {message["status"] for _, message in hub.heard} == {"stored"}
+        # What comes within a moment two of our processes may have heard; a hub sends again after 10 s.
+        assert await rows(pool, "select repeats from alarms") == [(0,)]
+        async with pool.connection() as conn:
+            await conn.execute("update alarms set received_at = received_at - interval '10 seconds'")
+        await hub.publish("alarm", json.dumps(alarm).encode())
+        await until(lambda: len(hub.heard) == 4)
+    assert await rows(pool, "select repeats from alarms") == [(1,)]
 
 
 async def test_the_same_id_with_another_content_is_rejected_and_the_first_stands(
@@ -138,7 +154,7 @@ async def test_an_alarm_survives_a_database_that_goes_away(
 async def test_a_state_is_kept_and_the_will_of_an_older_session_says_nothing(
     settings: Settings, pool: Pool, hub: Hub
 ) -> None:
-    async with alarm_lane(settings, pool):
+    async with state_lane(settings, pool):
         await hub.publish("state", b'{"online": true, "session": 17, "firmware": "1.4.0", "heartbeat_s": 60}')
         await hub.publish("state", b'{"online": false, "session": 16}')
         await hub.publish("state", b'{"online": "perhaps"}')

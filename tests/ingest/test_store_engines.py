@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from ingest import store
+from ingest import readings_store as store
 from ingest.partitions import Native, Timescale, engine_of, move_to_timescale
 from telecare import feed
 from telecare.db import Connection

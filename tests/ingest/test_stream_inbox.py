@@ -10,7 +10,7 @@ import pytest
 
 from ingest import mqtt_reader, stream_inbox
 from ingest.mqtt_reader import PacketReader
-from ingest.service import READING_TOPICS
+from ingest.reading_lane import READING_TOPICS
 from ingest.stream_inbox import StreamInbox
 from telecare.settings import Settings
 from tests.helpers import Hub, connected, enrolled, until
@@ -23,9 +23,26 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 @contextlib.asynccontextmanager
 async def a_broker(handler: Handler) -> AsyncIterator[str]:
     """The far edge: something that answers on a port; its URL."""
-    server = await asyncio.start_server(handler, "127.0.0.1", 0)
-    async with server:
+    talks: set[asyncio.Task[None]] = set()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await handler(reader, writer)
+        finally:
+            writer.close()
+            await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+
+    def on_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talks.add(asyncio.get_running_loop().create_task(talk(reader, writer)))
+
+    server = await asyncio.start_server(on_connection, "127.0.0.1", 0)
+    try:
         yield f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for task in talks:
+            task.cancel()
+        await asyncio.gather(*talks, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
@@ -36,6 +53,12 @@ async def opened(url: str, limit: int = 1000) -> AsyncIterator[StreamInbox]:
         yield inbox
     finally:
         await inbox.close()
+
+
+@pytest.fixture
+async def hub(settings: Settings) -> AsyncIterator[Hub]:
+    async with connected(settings, await enrolled(settings)) as made:
+        yield made
 
 
 async def test_what_is_not_acknowledged_comes_again_on_the_next_connection(settings: Settings) -> None:

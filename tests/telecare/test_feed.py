@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from ingest import store
+from ingest import readings_store as store
 from telecare import feed
 from telecare.db import Connection, Pool
 from telecare.register.homes import add_home, enrol_hub, home_to_be_described

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ingest.domain import take_in
-from ingest.store import save_alarm
+from ingest.store import save_alarms
 from telecare.db import Pool
 from telecare.settings import Settings
 from tests.alerts.detection.watch import SEVEN, Watch
@@ -138,7 +138,7 @@ async def test_an_alarm_is_a_word_too(watch: Watch) -> None:
     await watch.until(SEVEN + hours(20))
     async with watch.pool.connection() as conn:
         press = b'{"id": "019386a4-7f2e-7c11-9a55-0c2f5e1d9b10", "seq": 1, "device": "pendant-1", "kind": "test"}'
-        await save_alarm(conn, take_in(watch.hub, press, watch.now, timedelta(minutes=5)), watch.now)
+        await save_alarms(conn, [take_in(watch.hub, press, watch.now, timedelta(minutes=5))], watch.now)
     await watch.until(SEVEN + hours(27))
     assert "pendant-1" not in await silent_devices(watch)
     await watch.until(SEVEN + hours(47))

@@ -11,6 +11,7 @@ from alerts.detection.service import Detection
 from alerts.providers import DemoProvider
 from alerts.service import Engine
 from alerts.supervision import Supervision
+from ingest import readings_store
 from ingest import store as ingest_store
 from telecare.clock import SystemClock
 from telecare.db import Connection, Pool
@@ -71,7 +72,7 @@ class Watch:
         """Ingest says that it has heard its messages since then; None: it hears nothing."""
         async with self.pool.connection() as conn:
             await conn.execute(
-                """insert into service_heartbeats (service, at, detail, well_since) values ('ingest', %s, %s, %s)
+                """insert into service_heartbeats (service, at, detail, well_since) values ('ingest-states', %s, %s, %s)
                    on conflict (service) do update set at = excluded.at, well_since = excluded.well_since""",
                 (self.now, Jsonb({"subscribed": since is not None}), since),
             )
@@ -80,14 +81,14 @@ class Watch:
         """The hub's state arrives, as ingest keeps it."""
         state = HubState(online=online, session=self.session, heartbeat_s=60 if online else None, outbox=outbox)
         async with self.pool.connection() as conn:
-            assert await ingest_store.save_state(conn, self.hub, state, self.now, retained=False)
+            assert not await ingest_store.save_states(conn, [(self.hub, state, False)], self.now)
 
     async def read(self, device: str, measure: str, value: float, at: datetime | None = None) -> None:
         """A reading arrives, as ingest keeps it."""
         name = (self.hub, device, measure)
         async with self.pool.connection() as conn, conn.transaction():
-            number = (await ingest_store.series_ids(conn, [name]))[name]
-            await ingest_store.save_readings(conn, columns([(number, at or self.now, value)]), self.now)
+            number = (await readings_store.series_ids(conn, [name]))[name]
+            await readings_store.save_readings(conn, columns([(number, at or self.now, value)]), self.now)
 
     async def plan(self, **rules: Any) -> None:
         async with self.pool.connection() as conn:

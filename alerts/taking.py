@@ -1,0 +1,187 @@
+"""Taking alarms into alerts: those that wait together share a transaction, and one that cannot be taken holds up none.
+
+Every alarm gets exactly one place in exactly one alert; a repeat finds it has one (`alert_alarms`).
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from alerts import store, taking_store
+from alerts.domain import POLICY, Arrival, Placement, first_due, place
+from alerts.settings import command_validity, ladder
+from alerts.taking_store import Entry, Opening, Place
+from telecare.db import Connection, Pool
+from telecare.settings import Settings
+
+log = logging.getLogger("alerts")
+
+ALARMS_PER_COMMIT: Final = 100
+_TRIES: Final = 5
+_SET_ASIDE_S: Final = 30.0  # an alarm whose taking failed is tried again after this long; the others go on meanwhile
+_BUGS: Final = (AssertionError, LookupError, TypeError, ValueError)
+
+Placed = tuple[Arrival, Placement]
+
+
+class Taking:
+    """Takes what ingest has put on the waiting list."""
+
+    def __init__(self, pool: Pool, settings: Settings, now_of: Callable[[Connection], Awaitable[datetime]]) -> None:
+        self._pool, self._settings, self._now_of = pool, settings, now_of
+        self._aside: dict[UUID, float] = {}
+
+    async def step(self) -> bool:
+        """Give the longest-waiting alarms their places; False when none waits."""
+        try:
+            return await self._some(ALARMS_PER_COMMIT)
+        except _BUGS:
+            # One of them: the others must not wait for it.
+            log.exception("alarms could not be taken together", extra={"event": "alarms_one_by_one"})
+        for _ in range(ALARMS_PER_COMMIT):
+            if not await self._one():
+                break
+        return True
+
+    async def _one(self) -> bool:
+        """One alarm. One that cannot be taken is set aside for a while.
+
+        It keeps its place in the queue, the row's age is watched by /health, and it is tried again.
+        """
+        taking: list[UUID] = []
+        try:
+            return await self._some(1, taking)
+        except _BUGS:
+            if not taking:
+                raise
+            log.exception("alarm could not be taken", extra={"event": "alarm_set_aside", "alarm": taking[0]})
+            self._aside[taking[0]] = asyncio.get_running_loop().time() + _SET_ASIDE_S
+            return True
+
+    async def _some(self, most: int, taking: list[UUID] | None = None) -> bool:
+        """Those that wait together share a commit. `taking` is told which they are."""
+        now_s = asyncio.get_running_loop().time()
+        self._aside = {alarm: until for alarm, until in self._aside.items() if until > now_s}
+        async with self._pool.connection() as conn, conn.transaction():
+            alarms = await taking_store.next_waiting(conn, list(self._aside), most)
+            if taking is not None:
+                taking += alarms
+            if not alarms:
+                return False
+            changed = await self._take(conn, alarms, await self._now_of(conn))
+            return changed
+
+    async def _take(self, conn: Connection, alarms: Sequence[UUID], now: datetime) -> bool:
+        batch = _Batch(self._settings, now)
+        placed: list[Placed] = []
+        for arrival in await taking_store.arrivals(conn, alarms):
+            if arrival.cancels is None or not await batch.join_cancelled(conn, arrival):
+                placed.append((arrival, place(arrival)))
+        await batch.open_or_join(conn, placed)
+        await batch.write(conn)
+        return True
+
+
+class _Batch:
+    """What one transaction does: places, log entries, announcements, in the order in which the alarms came."""
+
+    def __init__(self, settings: Settings, now: datetime) -> None:
+        self._settings, self._now = settings, now
+        self._places: list[Place] = []
+        self._announced: list[Place] = []
+        self._entries: list[Entry] = []
+        self._tests: list[int] = []
+
+    async def join_cancelled(self, conn: Connection, arrival: Arrival) -> bool:
+        """A cancel joins the alert of the alarm that it names, open or closed, and changes nothing else there.
+
+        False where that alarm is not known: then the cancel is an alarm like any other.
+        """
+        assert arrival.cancels is not None
+        alert_id = await taking_store.alert_of_alarm(conn, arrival.hub, arrival.cancels)
+        if alert_id is None:
+            return False
+        await taking_store.count_alarm(conn, alert_id)
+        detail = {"kind": arrival.kind, "cancels": arrival.cancels}
+        self._entries.append((alert_id, "wearer", "alarm-joined", detail))
+        self._places.append((arrival.alarm_id, alert_id))
+        return True
+
+    async def open_or_join(self, conn: Connection, placed: Sequence[Placed]) -> None:
+        """Find each alarm's alert, or open it.
+
+        Raises:
+            LookupError: others opened and closed an alert again and again.
+        """
+        waiting: dict[str, list[Placed]] = {}
+        for arrival, placement in placed:
+            waiting.setdefault(placement.case_key, []).append((arrival, placement))
+        for _ in range(_TRIES):  # an open alert may be closed between our two statements
+            if not waiting:
+                return
+            opened = await taking_store.open_alerts(
+                conn, [self._opening(group[0]) for group in waiting.values()], self._now
+            )
+            joined = await taking_store.lock_open(conn, waiting.keys() - opened.keys())
+            joining: dict[int, list[Placement]] = {}
+            for key, alert_id in (opened | joined).items():
+                group = waiting.pop(key)
+                if key in opened:
+                    self._raised(alert_id, *group[0])
+                    group = group[1:]
+                if group:
+                    joining[alert_id] = [placement for _, placement in group]
+                    self._joined(alert_id, group)
+            await taking_store.join_alerts(conn, joining)
+        raise LookupError(f"alerts were opened and closed by others {_TRIES} times")
+
+    def _opening(self, first: Placed) -> Opening:
+        arrival, placement = first
+        return Opening(arrival, placement, first_due(placement.priority, self._now, ladder(self._settings)))
+
+    def _raised(self, alert_id: int, arrival: Arrival, placement: Placement) -> None:
+        detail = {"alarm": str(arrival.alarm_id), "kind": placement.kind, "rule": POLICY, "reason": placement.reason}
+        self._entries.append((alert_id, "system", "raised", detail))
+        if placement.is_test:
+            self._tests.append(alert_id)
+            self._entries.append((alert_id, "system", "closed", {"cause": "test", "reason": "proof of the path"}))
+        self._give_place(alert_id, arrival, placement)
+        log.info(
+            "alert raised",
+            extra={"event": "alert_raised", "alert": alert_id, "level": int(placement.priority), "hub": arrival.hub},
+        )
+
+    def _joined(self, alert_id: int, group: Sequence[Placed]) -> None:
+        """Write down who joins. Those of a hub that sends more than a home can need are counted in one line."""
+        crowd = [arrival for arrival, _ in group if arrival.crowding]
+        for arrival, placement in group:
+            if arrival.crowding:
+                self._places.append((arrival.alarm_id, alert_id))
+                continue
+            detail = {"alarm": str(arrival.alarm_id), "kind": arrival.kind, "reason": placement.reason}
+            self._entries.append((alert_id, "device", "alarm-joined", detail))
+            self._entries.append((alert_id, "system", "re-sounded", {"because": "another alarm"}))
+            self._give_place(alert_id, arrival, placement)
+        if crowd:
+            first, last = str(crowd[0].alarm_id), str(crowd[-1].alarm_id)
+            why = "its hub sends more alarms than a home can need"
+            count: dict[str, object] = {"alarms": len(crowd), "first": first, "last": last, "reason": why}
+            self._entries.append((alert_id, "device", "repeated", count))
+
+    def _give_place(self, alert_id: int, arrival: Arrival, placement: Placement) -> None:
+        self._places.append((arrival.alarm_id, alert_id))
+        if placement.announces:
+            self._announced.append((arrival.alarm_id, alert_id))
+            self._entries.append((alert_id, "system", "announced", {"text": "help-is-coming"}))
+
+    async def write(self, conn: Connection) -> None:
+        """Write everything down; the numbers for the screens last, since their counter is held until the commit."""
+        now = self._now
+        await taking_store.close_tests(conn, self._tests, now)
+        await taking_store.give_places(conn, self._places, now)
+        await taking_store.announce_help(conn, self._announced, now, now + command_validity(self._settings))
+        await taking_store.log_entries(conn, self._entries, now)
+        await store.publish_changes(conn, list(dict.fromkeys(alert for _, alert in self._places)), now)

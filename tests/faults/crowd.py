@@ -5,9 +5,10 @@ import json
 import resource
 import socket
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
@@ -113,24 +114,36 @@ async def storm(made: World, hubs: list[Login]) -> dict[str, float]:
 # ---------------------------------------------------------------- screens
 
 
+@dataclass(slots=True)
+class Screens:
+    """What very many consoles were shown, and how often one was sent away and came again."""
+
+    changes: dict[int, int]  # by the screen's number
+    sent_away: Counter[str] = field(default_factory=Counter)  # by the answer's first line
+
+
 @asynccontextmanager
-async def screens(made: World, count: int) -> AsyncIterator[dict[int, int]]:
-    """Consoles that watch and read; how many changes each was shown, by its number."""
-    shown = dict.fromkeys(range(count), 0)
+async def screens(made: World, count: int) -> AsyncIterator[Screens]:
+    """Consoles that watch and read, and come again when they are sent away, as browsers do."""
+    seen = Screens(dict.fromkeys(range(count), 0))
 
     async def watch(number: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", made.system.port)
-        try:
-            writer.write(_request(made))
-            while line := await reader.readline():
-                shown[number] += line.startswith(b"event: alert")
-        finally:
-            writer.transport.abort()
+        while True:
+            reader, writer = await asyncio.open_connection("127.0.0.1", made.system.port)
+            try:
+                writer.write(_request(made))
+                answer = await reader.readline()
+                while line := await reader.readline():
+                    seen.changes[number] += line.startswith(b"event: alert")
+            finally:
+                writer.transport.abort()
+            seen.sent_away[answer.decode().strip()] += 1
+            await asyncio.sleep(2)
 
     tasks = [asyncio.create_task(watch(number)) for number in range(count)]
     try:
-        yield shown
-        assert not [task for task in tasks if task.done()], "a screen was sent away"
+        yield seen
+        assert not [task for task in tasks if task.done()], "a screen found nobody"
     finally:
         for task in tasks:
             task.cancel()

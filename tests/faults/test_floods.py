@@ -20,6 +20,7 @@ from tests.faults.world import Plan, World, is_full, until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
 
+TECHNICAL = 4  # the level of notices about equipment
 VISIBLE_S = 5.0  # the last alarm of a storm is in its alert within this; measured, and refused at the double
 PRESS_S = 2.0  # a press amid a storm likewise
 DASHBOARD_MB = 100.0  # by so much the dashboard may grow for screens that do not read
@@ -27,20 +28,21 @@ DASHBOARD_MB = 100.0  # by so much the dashboard may grow for screens that do no
 
 @pytest.mark.ci
 async def test_t10_more_readings_than_are_taken(stage: Stage) -> None:
-    """Ingest of readings works one tenth of the time, so that they pile up in the broker; then it works again."""
-    async with stage(Plan(name="T10 readings above the rate of their ingest", readings_per_s=2000)) as (made, row):
+    """Ingest of readings works 3 % of the time, so that they pile up in the broker; then it works again."""
+    async with stage(Plan(name="T10 readings above the rate of their ingest", readings_per_s=4000)) as (made, row):
         pid = parts.pids(made.system)["ingest-readings"]
         async with made.fault(settle_s=0):
             begun = time.time()
             while time.time() < begun + (60 if is_full() else 20):
                 parts.signal_all([pid], signal.SIGSTOP)
-                await asyncio.sleep(0.45)
+                await asyncio.sleep(0.97)
                 parts.signal_all([pid], signal.SIGCONT)
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.03)
         assert made.readings is not None
         sent = await asyncio.to_thread(made.readings.stop)
         stored = "select count(*) from readings"
         behind = sent["acknowledged"] - made.count(stored)
+        assert behind > 0, "ingest kept up: the row proves nothing"
         begun = time.time()
         await until(lambda: made.count(stored) >= sent["acknowledged"], 180)
         row.figures |= {
@@ -57,14 +59,12 @@ async def test_t11_screens_that_do_not_read_and_very_many_that_do(stage: Stage) 
     async with stage(plan) as (made, row):
         await asyncio.sleep(3)
         before = parts.rss_mb(parts.pids(made.system)["dashboard"])
-        async with made.fault(settle_s=0), crowd.screens(made, 200) as shown, crowd.deaf_screens(made, 20):
+        async with made.fault(settle_s=0), crowd.screens(made, 200) as seen, crowd.deaf_screens(made, 20):
             await asyncio.sleep(120 if is_full() else 30)
             after = parts.rss_mb(parts.pids(made.system)["dashboard"])
-        assert min(shown.values()) > 0, "a screen was shown nothing"
-        row.figures |= {
-            "dashboard grew by MB": round(after - before, 1),
-            "fewest changes on a screen": min(shown.values()),
-        }
+        row.figures |= {"fewest changes on a screen": min(seen.changes.values()), "sent away": dict(seen.sent_away)}
+        assert min(seen.changes.values()) > 0, "a screen was shown nothing"
+        row.figures["dashboard grew by MB"] = round(after - before, 1)
         assert after - before <= DASHBOARD_MB
         await finish(made, row)
 
@@ -116,13 +116,14 @@ async def _is_on_top(made: World, hub: str, alarm: str, row: Row) -> None:
                where p.alarm_id::text = %s and t.hub = %s"""
     await until(lambda: made.count(mine, alarm, hub) is not None, 30, every_s=0.02)
     row.figures["the press was an alert after s"] = round(time.time() - begun, 2)
-    assert made.count(mine, alarm, hub) == 1
+    level = made.count(mine, alarm, hub)
+    assert level < TECHNICAL
     listed = (await asyncio.to_thread(made.system.get, "/api/alerts?state=open&limit=1000", made.token))["alerts"]
     levels = [alert["priority"] for alert in listed]
     assert levels == sorted(levels), "the list does not begin with what is most urgent"
-    people = {alert["home"] for alert in listed if alert["priority"] == 1}
-    home = made.count("select home_id from hubs where name = %s", hub)
-    assert str(home) in people
+    home = str(made.count("select home_id from hubs where name = %s", hub))
+    above = listed[: [(alert["home"], alert["priority"]) for alert in listed].index((home, level))]
+    assert all(alert["priority"] <= level for alert in above), "notices of the power cut stand above a person"
 
 
 @pytest.mark.ci

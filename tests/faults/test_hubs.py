@@ -20,7 +20,7 @@ async def test_h1_the_hubs_are_killed_at_random_moments(stage: Stage) -> None:
         assert made.hubs is not None
         async with made.fault(settle_s=10):
             for _ in range(40 if is_full() else 6):
-                await asyncio.sleep(made.rng.uniform(0.5, 5))
+                await asyncio.sleep(made.rng.uniform(1, 9))
                 made.hubs.kill()
         row.figures["starts"] = made.hubs.starts
         await finish(made, row)

@@ -21,6 +21,7 @@ HOLDS_AN_ALARM = """
     select count(*) > 0 from pg_stat_activity a join pg_locks l on l.pid = a.pid
      where a.client_port = any(%s) and a.state = 'idle in transaction' and l.relation = 'alarms_waiting'::regclass
        and l.mode in ('RowShareLock', 'RowExclusiveLock')
+       and exists (select 1 from alarms_waiting where received_at < clock_timestamp() - interval '20 ms')
 """
 
 
@@ -116,7 +117,7 @@ async def _stop_the_engine_amid_its_work(made: World, seconds: float) -> float:
     for _ in range(2000):
         await asyncio.sleep(made.rng.uniform(0.0, 0.03))
         parts.signal_all([pid], signal.SIGSTOP)
-        await asyncio.sleep(0.02)  # a statement that was under way comes to its end
+        await asyncio.sleep(0.05)  # a statement that was under way comes to its end
         if await asyncio.to_thread(made.count, HOLDS_AN_ALARM, parts.local_ports(pid)):
             break
         parts.signal_all([pid], signal.SIGCONT)

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -80,23 +80,21 @@ class HubFile:
 def hub_file(directory: Path) -> HubFile:
     """Read a hub's outbox beside the hub."""
     path = directory / "outbox.sqlite3"
-    if not path.exists():
-        return HubFile({}, frozenset())
     with closing(sqlite3.connect(path, timeout=5)) as db:
         refs = dict(db.execute("select id, done_at / 1000.0 from refs").fetchall())
         waiting = frozenset(row[0] for row in db.execute("select id from alarms"))
     return HubFile(refs, waiting)
 
 
-def take_receipts(ledger: Ledger, files: Iterable[HubFile]) -> None:
-    """Write down which alarms the hubs know to be stored."""
-    done: dict[str, float] = {}
-    for file in files:
-        done |= {alarm: at for alarm, at in file.refs.items() if at is not None and alarm not in file.waiting}
-    for press in ledger.kept:
-        assert press.id is not None
-        if press.receipt_at is None and press.id in done:
-            press.receipt_at, press.status = done[press.id], "stored"
+def take_receipts(kept: Sequence[Press], files: Mapping[str, HubFile]) -> None:
+    """Write down which alarms the hubs know to be stored: those that they have kept and that wait no more.
+
+    `files` is by hub. A hub whose clock has jumped may have forgotten when that was.
+    """
+    for press in kept:
+        file = files.get(press.hub)
+        if file is not None and press.receipt_at is None and press.id is not None and press.id not in file.waiting:
+            press.receipt_at, press.status = file.refs.get(press.id) or time.time(), "stored"
 
 
 def frame(press: Press, **more: Any) -> bytes:

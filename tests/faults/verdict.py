@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import time
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from tests.system import running as up
 
 KEPT_WITHIN_S = 60.0
 CALM_WITHIN_S = 120.0
+SHOWN_WITHIN_S = 20.0
 
 
 async def finish(made: World, row: Row, *, watched: bool = True) -> Findings:
@@ -28,6 +30,9 @@ async def finish(made: World, row: Row, *, watched: bool = True) -> Findings:
     await _calm(made)
     presses = made.ledger.presses
     store = await asyncio.to_thread(audit.read_store, made.settings.database, made.hub_names)
+    if watched:  # what has changed since is on its way to the console
+        with suppress(AssertionError):
+            await until(lambda: made.transcript.last >= max(store.events, default=0), SHOWN_WITHIN_S)
     found = audit.compare(presses, store, made.transcript if watched else None)
     audit.console_shows(found, presses, await _whole_alerts(made, list(store.counts)))
     _fill(row, made, found)
@@ -54,7 +59,7 @@ async def _calm(made: World) -> None:
         waiting = "select count(*) from alarms_waiting"
         await until(lambda: made.count(waiting) == 0, max(1.0, deadline - time.monotonic()))
         newest = made.count("select n from alert_event_counter")
-        await until(lambda: made.transcript.last >= newest, 20)
+        await until(lambda: made.transcript.last >= newest, SHOWN_WITHIN_S)
     except AssertionError:
         pass  # the comparison says what is missing
 

@@ -97,7 +97,8 @@ class World:
 
     def take_receipts(self) -> None:
         """Write into the ledger what the hubs' files know."""
-        take_receipts(self.ledger, [hub_file(self.directory(e.hub)) for e in self.enrolments])
+        kept = self.ledger.kept  # before the files are read: each of these is in its hub's file by now
+        take_receipts(kept, {e.hub: hub_file(self.directory(e.hub)) for e in self.enrolments})
 
     def home(self, number: int) -> NewHome:
         """A home with a person whose pendant it is."""

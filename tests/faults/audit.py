@@ -27,6 +27,7 @@ class Store:
     counts: dict[int, int]  # alert: how many alarms it says it has
     held: Counter[int]  # alert: how many it has
     logged: Counter[str]  # alarm: how often an alert's log says that it came
+    crowds: Counter[int]  # alert: how many alarms its log counts together, because their hub sends too many to name
     rungs: dict[str, int]  # a step of the ladder that was taken more than once in one wait: how often
     announced: Counter[str]  # alarm: how often "help is coming" was to be said for it
     waiting: set[str]  # alarms on the waiting list
@@ -62,6 +63,10 @@ _LOGGED: Final = f"""
     select l.detail ->> 'alarm', count(*) from alert_log l join alarms a on a.id::text = l.detail ->> 'alarm'
      where l.what in ('raised', 'alarm-joined') and {_OF_DEVICES} group by 1
 """  # noqa: S608
+_CROWDS: Final = """
+    select l.alert_id, sum((l.detail ->> 'alarms')::integer)::integer from alert_log l
+     where l.what = 'alarm-joined' and l.detail ? 'alarms' group by 1
+"""
 _RUNGS: Final = """
     select l.alert_id || ' ' || l.what || ' since ' || (l.detail ->> 'waiting_since'), count(*) from alert_log l
      where l.what in ('escalated-supervisor', 'escalated-second-site', 'breached') group by 1 having count(*) > 1
@@ -92,6 +97,7 @@ def read_store(database_url: str, hubs: Sequence[str]) -> Store:
             counts={row[0]: row[1] for row in counts},
             held=Counter({row[0]: row[2] for row in counts}),
             logged=Counter(dict(rows(_LOGGED))),
+            crowds=Counter(dict(rows(_CROWDS))),
             rungs=dict(rows(_RUNGS)),
             announced=Counter(dict(rows(_ANNOUNCED))),
             waiting={row[0] for row in rows("select alarm_id::text from alarms_waiting")},
@@ -135,8 +141,7 @@ def _alerts(found: Findings, presses: Sequence[Press], store: Store) -> None:
             continue
         if pressed.get(alarm) is not None:
             found.delays[alarm] = placed[alarm] - pressed[alarm]
-        if store.logged[alarm] == 0:
-            found.lost.append(f"in an alert whose log does not say so: {alarm}")
+    _logs(found, store)
     found.doubled += [f"logged {n} times: {alarm}" for alarm, n in store.logged.items() if n > 1]
     found.doubled += [f"announced {n} times: {alarm}" for alarm, n in store.announced.items() if n > 1]
     found.doubled += [f"alert {rung}: {n} times" for rung, n in store.rungs.items()]
@@ -147,6 +152,21 @@ def _alerts(found: Findings, presses: Sequence[Press], store: Store) -> None:
     ]
     found.other += [f"in an alert and still waiting: {alarm}" for alarm in store.waiting & placed.keys()]
     found.other += [f"alert {alert} is {late_s:.0f} s overdue" for alert, late_s in store.overdue.items()]
+
+
+def _logs(found: Findings, store: Store) -> None:
+    """An alert's log names each alarm, or counts those of a hub that sends too many."""
+    unnamed: dict[int, list[str]] = {}
+    for alarm, alert, _ in store.places:
+        if store.logged[alarm] == 0:
+            unnamed.setdefault(alert, []).append(alarm)
+    for alert in unnamed.keys() | (store.crowds.keys() & store.counts.keys()):
+        alarms, counted = unnamed.get(alert, []), store.crowds[alert]
+        found.lost += [f"in an alert whose log does not say so: {alarm}" for alarm in alarms[counted:]]
+        if counted > len(alarms):
+            found.doubled.append(
+                f"the log of alert {alert} counts {counted} alarms that came in a crowd of {len(alarms)}"
+            )
 
 
 def _stream(found: Findings, store: Store, transcript: Transcript) -> None:

@@ -27,7 +27,7 @@ def good_store() -> Store:
     """One alarm, pressed, stored, in its alert, and nothing wrong."""
     return Store(
         alarms={ALARM: "hub-1"}, places=[(ALARM, ALERT, 10.5)], counts={ALERT: 1}, held=Counter({ALERT: 1}),
-        logged=Counter({ALARM: 1}), rungs={}, announced=Counter({ALARM: 1}), waiting=set(), overdue={},
+        logged=Counter({ALARM: 1}), crowds=Counter(), rungs={}, announced=Counter({ALARM: 1}), waiting=set(), overdue={},
         events={7: ALERT},
     )  # fmt: skip
 
@@ -67,6 +67,10 @@ def _logged_twice(store: Store) -> None:
     store.logged[ALARM] = 2
 
 
+def _crowd_miscounted(store: Store) -> None:
+    store.crowds[ALERT] = 3
+
+
 def _announced_twice(store: Store) -> None:
     store.announced[ALARM] = 2
 
@@ -100,6 +104,7 @@ def _a_change_that_nobody_saw(store: Store) -> None:
         (_a_change_that_nobody_saw, "lost", "never shown"),
         (_another_alarm, "doubled", "nobody pressed it"),
         (_logged_twice, "doubled", "logged 2 times"),
+        (_crowd_miscounted, "doubled", "counts 3 alarms that came in a crowd of 0"),
         (_announced_twice, "doubled", "announced 2 times"),
         (_climbed_twice, "doubled", "breached"),
         (_miscounted, "other", "counts 1 alarms and has 2"),
@@ -112,6 +117,13 @@ def test_each_thing_that_is_wrong_in_the_store_is_found(break_it: Any, kind: str
     break_it(store)
     found = compare([pressed()], store, good_transcript())
     assert any(words in one for one in getattr(found, kind)), found
+
+
+def test_alarms_that_the_log_counts_together_are_not_missed_in_it() -> None:
+    store = good_store()
+    _no_log(store)
+    store.crowds[ALERT] = 1
+    assert compare([pressed()], store, good_transcript()).all == []
 
 
 def test_a_press_that_is_not_kept_or_not_receipted_is_found() -> None:

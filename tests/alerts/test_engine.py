@@ -437,3 +437,48 @@ async def test_a_message_that_cannot_be_sent_is_tried_and_then_said(world: World
         world.now += timedelta(seconds=11)
     assert await rows(world.pool, "select state, attempts from messages") == [("failed", attempts)]
     assert "notify-failed" in await world.history()
+
+
+async def store_press(world: World, number: int, *, crowding: bool = False) -> str:
+    """Store an alarm as ingest does, and let it wait."""
+    alarm = {"id": str(uuid7()), "seq": number, "device": "pendant-1", "kind": "button", "clock": "synced"}
+    payload = json.dumps(alarm | {"at": world.now.isoformat()}).encode()
+    async with world.pool.connection() as conn:
+        intake = take_in(world.hub, payload, world.now, timedelta(minutes=5), crowding=crowding)
+        assert await save_alarms(conn, [intake], world.now) == [Saved.NEW]
+    return str(alarm["id"])
+
+
+async def test_alarms_that_wait_together_are_taken_together_and_each_has_its_place(world: World) -> None:
+    pressed = [await store_press(world, number) for number in range(3)]
+    await world.live_in(mary(address="2 High Street"), "h-2")
+    pressed += [await store_press(world, number) for number in range(2)]
+    assert await world.engine.take_step()
+    assert not await world.engine.take_step()
+    alerts = await world.open()
+    assert sorted(alert["alarm_count"] for alert in alerts) == [2, 3]
+    places = await rows(world.pool, "select alarm_id::text, alert_id from alert_alarms")
+    assert sorted(alarm for alarm, _ in places) == sorted(pressed)
+    for alert in alerts:
+        steps = await rows(world.pool, "select what from alert_log where alert_id = %s order by id", alert["id"])
+        again = [("alarm-joined",), ("re-sounded",), ("announced",)]
+        assert steps == [("raised",), ("announced",), *again * (alert["alarm_count"] - 1)]
+    assert await one(world.pool, "select count(*) from commands") == 5
+    assert await one(world.pool, "select array_agg(n order by n) from alert_events") == [1, 2]
+
+
+async def test_a_mad_hubs_alarms_come_after_the_others_and_are_counted_in_one_line(world: World) -> None:
+    mad = [await store_press(world, number, crowding=number > 0) for number in range(150)]
+    await world.live_in(mary(address="2 High Street"), "h-2")
+    await store_press(world, 1)
+    assert await world.engine.take_step()
+    first, second = sorted(await world.open(), key=lambda alert: -alert["alarm_count"])
+    assert (first["alarm_count"], second["alarm_count"]) == (99, 1)  # of a hundred, the other home's is one
+    while await world.engine.take_step():
+        pass
+    places = await rows(world.pool, "select alarm_id::text from alert_alarms where alert_id = %s", first["id"])
+    assert sorted(alarm for (alarm,) in places) == sorted(mad)
+    lines = await rows(
+        world.pool, "select what, detail ->> 'alarms' from alert_log where alert_id = %s order by id", first["id"]
+    )
+    assert lines == [("raised", None), ("announced", None), ("repeated", "98"), ("repeated", "51")]

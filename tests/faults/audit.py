@@ -65,7 +65,7 @@ _LOGGED: Final = f"""
 """  # noqa: S608
 _CROWDS: Final = """
     select l.alert_id, sum((l.detail ->> 'alarms')::integer)::integer from alert_log l
-     where l.what = 'alarm-joined' and l.detail ? 'alarms' group by 1
+     where l.what = 'repeated' and l.detail ? 'alarms' group by 1
 """
 _RUNGS: Final = """
     select l.alert_id || ' ' || l.what || ' since ' || (l.detail ->> 'waiting_since'), count(*) from alert_log l

@@ -27,8 +27,8 @@ def good_store() -> Store:
     """One alarm, pressed, stored, in its alert, and nothing wrong."""
     return Store(
         alarms={ALARM: "hub-1"}, places=[(ALARM, ALERT, 10.5)], counts={ALERT: 1}, held=Counter({ALERT: 1}),
-        logged=Counter({ALARM: 1}), crowds=Counter(), rungs={}, announced=Counter({ALARM: 1}), waiting=set(), overdue={},
-        events={7: ALERT},
+        logged=Counter({ALARM: 1}), crowds=Counter(), rungs={}, announced=Counter({ALARM: 1}), waiting=set(),
+        overdue={}, events={7: ALERT},
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: up test check screenshots clean
+.PHONY: up test test-faults check screenshots clean
 
 up: $(RUN)
 	@$(BIN)/telecare up --demo
@@ -30,7 +30,13 @@ $(DEV): pyproject.toml $(RUN)
 test: $(DEV)
 	@sh tests/install_system_parts.sh
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest -n 2 --dist loadfile tests
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not faults' tests
+	@$(BIN)/python -m pytest -n 0 -m 'faults and ci' tests/faults
+
+# Every fault at its full length (docs/faults.md), about 75 minutes. FAULT_SEED=... plays a run again; ROWS='t3 or t4' plays some.
+test-faults: $(DEV)
+	@sh tests/install_system_parts.sh
+	@FAULT_FULL=1 $(BIN)/python -m pytest -n 0 -m faults -k '$(or $(ROWS),faults)' tests/faults
 
 check: $(DEV)
 	@$(BIN)/ruff format --check .

@@ -13,7 +13,7 @@ from ingest.inbox import Inbox
 from ingest.mqtt_reader import Message
 from ingest.stream_inbox import StreamInbox
 from telecare.clock import Clock
-from telecare.db import Connection, Pool, database_now
+from telecare.db import TRY_AGAIN, Connection, Pool, database_now
 from telecare.service import Backoff, run_workers, say_alive
 from telecare.settings import Settings
 from telecare.wire import Receipt
@@ -46,7 +46,7 @@ class Lane(ABC):
             try:
                 receipts = await self._commit(messages)
                 break
-            except psycopg.OperationalError as problem:
+            except TRY_AGAIN as problem:
                 log.warning("database away", extra={"event": "database_away", "why": type(problem).__name__})
                 await self.clock.sleep(backoff.again())
         self.inbox.acknowledge(messages)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from psycopg import AsyncConnection
@@ -13,13 +13,26 @@ from telecare.errors import CannotStart
 
 Connection = AsyncConnection[tuple[Any, ...]]
 Pool = AsyncConnectionPool[Connection]
+# The database is away, or has given up on our transaction because we were: the same may work in a moment.
+TRY_AGAIN: Final = (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout)
 
 
 @asynccontextmanager
 async def open_pool(
-    database_url: str, *, name: str, size: int = 4, open_timeout_s: float = 15.0, statement_timeout_s: float = 15.0
+    database_url: str,
+    *,
+    name: str,
+    size: int = 4,
+    open_timeout_s: float = 15.0,
+    wait_s: float = 3.0,
+    statement_timeout_s: float = 15.0,
+    idle_in_transaction_s: float = 8.0,
 ) -> AsyncIterator[Pool]:
     """A pool of up to `size` connections, known to the server as `name`.
+
+    A connection is waited for `wait_s` seconds; then the caller is told that there is none, and may ask again. The
+    server ends a transaction in which nothing is said for `idle_in_transaction_s` seconds: a process that has stopped
+    amid its work must not hold what others wait for.
 
     Raises:
         CannotStart: no connection could be made in `open_timeout_s` seconds.
@@ -29,13 +42,15 @@ async def open_pool(
         min_size=1,
         max_size=size,
         open=False,
-        timeout=open_timeout_s,
+        timeout=wait_s,
         check=AsyncConnectionPool.check_connection,
-        reconnect_timeout=5,
+        # When the pool has given up, only somebody who asks anew makes it try again: so it is the sooner of the two.
+        reconnect_timeout=wait_s * 2 / 3,
         kwargs={
             "application_name": f"telecare-{name}",
             "connect_timeout": 5,
-            "options": f"-c timezone=UTC -c statement_timeout={int(statement_timeout_s * 1000)}",
+            "options": f"-c timezone=UTC -c statement_timeout={int(statement_timeout_s * 1000)} "
+            f"-c idle_in_transaction_session_timeout={int(idle_in_transaction_s * 1000)}",
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,

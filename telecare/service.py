@@ -11,7 +11,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from telecare.clock import Clock
-from telecare.db import Pool
+from telecare.db import TRY_AGAIN, Pool
 from telecare.heartbeat import EVERY_S, beat
 from telecare.logs import set_up_logs
 
@@ -47,7 +47,7 @@ async def run_workers(stop: asyncio.Event, **workers: Awaitable[None]) -> None:
 class Backoff:
     """How long to wait before trying again: doubling, with jitter, in seconds."""
 
-    def __init__(self, first_s: float = 0.1, most_s: float = 5.0) -> None:
+    def __init__(self, first_s: float = 0.1, most_s: float = 2.0) -> None:
         self.first_s, self.most_s = first_s, most_s
         self._next_s = first_s
 
@@ -75,7 +75,7 @@ async def keep_doing(
         try:
             while await step():
                 pass
-        except psycopg.OperationalError as problem:
+        except TRY_AGAIN as problem:
             wait_s = backoff.again()
             log.warning(
                 "database away", extra={"event": "database_away", "worker": name, "why": type(problem).__name__}

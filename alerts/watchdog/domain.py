@@ -8,7 +8,13 @@ from typing import Any, Final, Literal
 from telecare.heartbeat import STALE_AFTER_S
 
 SERVICE: Final = "watchdog"  # as it calls itself in its heartbeat
-SERVICES: Final = ("ingest", "ingest-readings", "ingest-states", "alerts", "detection")  # without any one of them something is missed
+SERVICES: Final = (
+    "ingest",
+    "ingest-readings",
+    "ingest-states",
+    "alerts",
+    "detection",
+)  # without any one of them something is missed
 CARRY_ON: Final = "Alarms may not be reaching this screen. Ring the engineer on call now"
 RESTART: Final = "The engineer on call restarts it and reads its log"
 _TRY_FIRST: Final = timedelta(seconds=2)  # before the engineer is told again when nobody took it; doubles

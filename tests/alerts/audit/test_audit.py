@@ -145,7 +145,7 @@ async def test_it_holds_after_a_restore(service: Audited, empty_database_url: st
         lambda: backup.restore(empty_database_url, path, None, replace=False, now=datetime.now(UTC))
     )
     async with await AsyncConnection.connect(empty_database_url, autocommit=True) as conn:
-        for name in ("ingest", "ingest-readings", "alerts", "detection", "watchdog"):
+        for name in ("ingest", "ingest-readings", "ingest-states", "alerts", "detection", "watchdog"):
             await beat(conn, name, {"subscribed": True})
     for lately in (False, True):
         assert (await service.audit(empty_database_url, lately=lately)).broken == []
@@ -336,7 +336,7 @@ async def test_a_silence_that_nobody_saw(service: Audited) -> None:
     assert (await service.audit()).broken == []  # supervision may still come to it
     await service.sql(f"update hub_states set silent_at = {past % 31}")
     await service.found("I5", "hub hub-1: silent for 31 s, and nobody was told")
-    await service.sql("update service_heartbeats set well_since = null where service = 'ingest'")
+    await service.sql("update service_heartbeats set well_since = null where service = 'ingest-states'")
     assert (await service.audit()).broken == []  # it is we who hear nothing
 
 

@@ -236,18 +236,18 @@ async def test_it_finds_what_is_late_and_who_is_silent_and_hears_that_it_is_over
     made = watchdog(quick)
     await made.press_step()
     await made.look_step()
-    # In this chain nobody collects readings or detects.
-    assert set(made.board.open) == {"signs:ingest-readings", "signs:detection"}
-    assert await one(pool, "select count(*) from troubles where ended_at is null and grave") == 2
+    # In this chain nobody collects readings or states, or detects.
+    assert set(made.board.open) == {"signs:ingest-readings", "signs:ingest-states", "signs:detection"}
+    assert await one(pool, "select count(*) from troubles where ended_at is null and grave") == 3
     async with pool.connection() as conn:
         await conn.execute(
             """insert into service_heartbeats (service, at, detail, well_since)
                select s, clock_timestamp() + interval '1 hour', '{"subscribed": true}', clock_timestamp()
-                 from unnest(array['ingest-readings', 'detection']) s"""
+                 from unnest(array['ingest-readings', 'ingest-states', 'detection']) s"""
         )
     await made.look_step()
     assert made.board.open == {}
-    assert await one(pool, "select count(*) from troubles where ended_at is not null") == 2
+    assert await one(pool, "select count(*) from troubles where ended_at is not null") == 3
     assert (
         await one(pool, "select detail ->> 'subscribed' from service_heartbeats where service = 'watchdog'") == "true"
     )
@@ -322,7 +322,7 @@ async def test_a_watchdog_that_was_started_anew_ends_what_it_finds_over_and_says
         await conn.execute(
             """insert into service_heartbeats (service, at, detail, well_since)
                select s, clock_timestamp() + interval '1 hour', '{"subscribed": true}', clock_timestamp()
-                 from unnest(array['ingest-readings', 'detection']) s"""
+                 from unnest(array['ingest-readings', 'ingest-states', 'detection']) s"""
         )
     made = watchdog(quick, phone)
     await made.look_step()
@@ -378,7 +378,7 @@ async def test_outside_hears_of_each_press_that_arrived_and_of_none_while_someth
         await conn.execute(
             """insert into service_heartbeats (service, at, detail, well_since)
                select s, clock_timestamp() + interval '1 hour', '{"subscribed": true}', clock_timestamp()
-                 from unnest(array['ingest-readings', 'detection']) s"""
+                 from unnest(array['ingest-readings', 'ingest-states', 'detection']) s"""
         )
     await made.look_step()
     assert phone.pings == 2  # a clean look after a press that arrived

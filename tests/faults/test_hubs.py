@@ -1,0 +1,50 @@
+"""Hubs that die, and hubs without room."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import Stage
+from tests.faults.disk import fill, small_disk, unmount
+from tests.faults.verdict import finish
+from tests.faults.world import Plan, is_full
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
+
+
+@pytest.mark.ci
+async def test_h1_the_hubs_are_killed_at_random_moments(stage: Stage) -> None:
+    """Between any two lines of the outbox is another test's; here it is any moment of a running system."""
+    async with stage(Plan(name="H1 kill -9 of the hubs at random moments", presses_per_s=6)) as (made, row):
+        assert made.hubs is not None
+        async with made.fault(settle_s=10):
+            for _ in range(40 if is_full() else 6):
+                await asyncio.sleep(made.rng.uniform(1, 9))
+                made.hubs.kill()
+        row.figures["starts"] = made.hubs.starts
+        await finish(made, row)
+
+
+async def test_h2_the_hubs_have_no_room_left(stage: Stage) -> None:
+    disk: list[Path] = []
+
+    def prepare(data_dir: Path) -> None:
+        disk.append(small_disk(data_dir.parent / "hubs", megabytes=16))
+
+    try:
+        async with stage(Plan(name="H2 full disk under the hubs", hubs=4), prepare) as (made, row):
+            assert made.hubs is not None
+            await asyncio.sleep(5)
+            async with made.fault(settle_s=40):
+                balloon = fill(disk[0], made.rng)
+                await asyncio.sleep(30)
+                waiting = [press for press in made.ledger.presses if press.id is None]
+                balloon.unlink()
+            assert waiting, "no press had to wait for room: the row proves nothing"
+            row.figures |= {"presses not kept while there was no room": len(waiting), "starts": made.hubs.starts}
+            await asyncio.sleep(5)
+            await finish(made, row)
+    finally:
+        for folder in disk:
+            unmount(folder)

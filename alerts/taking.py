@@ -11,6 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from alerts import store, taking_store
+from alerts.detection.findings import Finding, raise_findings
 from alerts.domain import POLICY, Arrival, Placement, first_due, place
 from alerts.incidents import service as incidents
 from alerts.incidents.domain import Signal
@@ -18,6 +19,7 @@ from alerts.settings import command_validity, ladder
 from alerts.taking_store import Entry, Opening, Place
 from telecare.db import Connection, Pool
 from telecare.settings import Settings
+from telecare.vocabulary import Kind
 
 log = logging.getLogger("alerts")
 
@@ -101,11 +103,24 @@ class Taking:
         """Give alarms their places, and tell the screens of these and of what else has `changed`."""
         batch = _Batch(self._settings, now, changed)
         placed: list[Placed] = []
-        for arrival in await taking_store.arrivals(conn, alarms):
+        arrivals = await taking_store.arrivals(conn, alarms)
+        if crowds := crowd_findings(arrivals, now):
+            await raise_findings(conn, crowds, now)
+        for arrival in arrivals:
             if arrival.cancels is None or not await batch.join_cancelled(conn, arrival):
                 placed.append((arrival, place(arrival)))
         await batch.open_or_join(conn, placed)
         await batch.write(conn)
+
+
+def crowd_findings(arrivals: Sequence[Arrival], now: datetime) -> list[Finding]:
+    """What an engineer must know about hubs that send more alarms than a home can need; at most once an hour each."""
+    words = (
+        "The hub sends more alarms than a home can need. All are kept, but the further ones are taken after those of "
+        "all other homes: until it is put right, a press in this home may wait behind them."
+    )
+    hubs = sorted({arrival.hub for arrival in arrivals if arrival.crowding})
+    return [Finding(hub, Kind.FAULT, "hub-crowds", f"hub-crowds:{hub}:{now:%Y-%m-%dT%H}", words) for hub in hubs]
 
 
 class _Batch:

@@ -35,7 +35,8 @@ def board(*troubles: Trouble) -> Board:
 
 
 WELL = {"ingest": (NOON, {"subscribed": True}), "ingest-readings": (NOON, {"subscribed": True}),
-        "ingest-states": (NOON, {"subscribed": True}), "alerts": (NOON, {"subscribed": True}), "detection": (NOON, {"subscribed": True})}  # fmt: skip
+        "ingest-states": (NOON, {"subscribed": True}), "alerts": (NOON, {"subscribed": True}),
+        "detection": (NOON, {"subscribed": True})}  # fmt: skip
 
 
 def signs(**changes: object) -> Signs:

@@ -33,6 +33,12 @@ def used_s(root: int) -> dict[str, float]:
     return used
 
 
+def process_s(pid: int) -> float:
+    """Seconds of processor time of this process alone; 0 where it is gone."""
+    found = _stat(pid)
+    return 0.0 if found is None else found[1]
+
+
 def _pids() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 

@@ -22,7 +22,7 @@ from typing import Any, Final, LiteralString
 
 import psycopg
 
-from bench.cpu import used_s
+from bench.cpu import process_s, used_s
 from bench.load import Load
 from bench.readings import Readings
 from bench.running import system
@@ -37,6 +37,7 @@ PACK: Final = 10  # readings in one pack
 _COPIED_TOGETHER: Final = 10_000  # rows
 _POLL_S: Final = 0.02
 _WITHIN_S: Final = 120.0
+_TAIL_S: Final = 1.0  # acknowledgements follow the commit
 _UNREAD: Final = """
     select count(*) from feed_cursors c join readings_feed f on (f.xid, f.n) > (c.xid, c.n)
 """
@@ -61,23 +62,22 @@ def main() -> None:
 
 def measure(settings: Settings, count: int) -> dict[str, Any]:
     """Every figure, one after the other; the bare path twice, because a shared machine is not always alike."""
-    hubs = [enrolment.hub for enrolment in asyncio.run(enrol(settings, [(f"b-{n}", _home(n)) for n in range(HUBS)]))]
-    feed = Readings(hubs, CONNECTIONS)
+    feed = feed_of(settings)
     with psycopg.connect(settings.database, autocommit=True) as conn:
-        before = _bare(settings, conn, feed, count)
-        _stored(settings, conn, feed, HUBS * 10, 1)  # every series exists
-        used, single_s = _stored(settings, conn, feed, count, 1)
-        packs_used, packs_s = _stored(settings, conn, feed, 2 * count // PACK, PACK)
-        after = _bare(settings, conn, feed, count)
+        _, before = bare(settings, conn, feed.packets(count, 1, bare=True))
+        stored(settings, conn, feed, HUBS * 10, 1)  # every series exists
+        used, single_s = stored(settings, conn, feed, count, 1)
+        packs_used, packs_s = stored(settings, conn, feed, 2 * count // PACK, PACK)
+        _, after = bare(settings, conn, feed.packets(count, 1, bare=True))
         copied = _copy_rows_s(conn, 2 * count)
-    bare, single, packed = count / min(before, after), count / single_s, 2 * count / packs_s
+    barely, single, packed = count / min(before, after), count / single_s, 2 * count / packs_s
     cpu = {part: round(seconds * 100_000 / count, 2) for part, seconds in used.items()}
     return {
         "messages": count,
-        "bare_msg_s": round(bare),
+        "bare_msg_s": round(barely),
         "bare_msg_s_slower": round(count / max(before, after)),
         "ingest_msg_s": round(single),
-        "ratio_to_bare": round(single / bare, 2),
+        "ratio_to_bare": round(single / barely, 2),
         "cpu_s_per_100k": round(cpu["broker"] + cpu["ingest"] + cpu["database"], 1),
         "cpu_s_per_100k_by_part": cpu,
         "packs_cpu_s_by_part": {part: round(seconds, 2) for part, seconds in packs_used.items()},
@@ -87,37 +87,57 @@ def measure(settings: Settings, count: int) -> dict[str, Any]:
     }
 
 
-def _home(number: int) -> NewHome:
-    return NewHome(address=f"{number} Bench Street")
+def feed_of(settings: Settings) -> Readings:
+    """Readings of hubs that are enrolled."""
+    homes = [(f"b-{number}", NewHome(address=f"{number} Bench Street")) for number in range(HUBS)]
+    return Readings([enrolment.hub for enrolment in asyncio.run(enrol(settings, homes))], CONNECTIONS)
 
 
-def _stored(
+def stored(
     settings: Settings, conn: psycopg.Connection, feed: Readings, messages: int, per_message: int
 ) -> tuple[dict[str, float], float]:
     """Our ingest: processor seconds by part, and seconds until every reading is in the table."""
     packets = feed.packets(messages, per_message)
-    wanted = _number(conn, "select count(*) from readings") + messages * per_message
+    wanted = number(conn, "select count(*) from readings") + messages * per_message
     before = used_s(os.getpid())
-    took = _timed(settings, packets, lambda: _number(conn, "select count(*) from readings") >= wanted)
+    took = _timed(settings, packets, lambda: number(conn, "select count(*) from readings") >= wanted)
     # What a reading costs includes what the roll-ups and detection make of it, though they may come a little later.
-    _until(lambda: _number(conn, _UNREAD) == 0)
+    _until(lambda: number(conn, _UNREAD) == 0)
     after = used_s(os.getpid())
     return {part: after[part] - before[part] for part in after}, took
 
 
-def _bare(settings: Settings, conn: psycopg.Connection, feed: Readings, messages: int) -> float:
-    """The bare path: seconds until every message is in its table."""
+def bare(settings: Settings, conn: psycopg.Connection, packets: list[list[bytes]]) -> tuple[dict[str, float], float]:
+    """The bare path: processor seconds by part, and seconds until every message is in its table."""
     conn.execute("drop table if exists bench_raw")
-    command = [sys.executable, "-m", "bench.bare", settings.mqtt, settings.database]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as bare:
+    done = "select coalesce(max(id), 0) from bench_raw"
+    return other(settings, "bench.bare", packets, lambda: number(conn, done) >= sum(map(len, packets)))
+
+
+def other(
+    settings: Settings,
+    module: str,
+    packets: list[list[bytes]],
+    done: Callable[[], bool],
+    subscribed: Callable[[], None] = lambda: None,
+) -> tuple[dict[str, float], float]:
+    """A path that is not ours, in a process of its own: processor seconds by part, its own as `itself`; and seconds.
+
+    `subscribed` waits until it is, where it says `ready` earlier than that.
+    """
+    command = [sys.executable, "-m", module, settings.mqtt, settings.database]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
-            assert bare.stdout is not None
-            assert bare.stdout.readline() == "ready\n"
-            packets = feed.packets(messages, 1, bare=True)
-            done = "select coalesce(max(id), 0) from bench_raw"
-            return _timed(settings, packets, lambda: _number(conn, done) >= messages)
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            subscribed()
+            before = used_s(os.getpid()) | {"itself": process_s(process.pid)}
+            took = _timed(settings, packets, done)
+            time.sleep(_TAIL_S)
+            after = used_s(os.getpid()) | {"itself": process_s(process.pid)}
         finally:
-            bare.kill()
+            process.kill()
+    return {part: after[part] - before[part] for part in after}, took
 
 
 def _timed(settings: Settings, packets: list[list[bytes]], done: Callable[[], bool]) -> float:
@@ -151,7 +171,7 @@ def _copy_rows_s(conn: psycopg.Connection, count: int) -> float:
             cursor.execute("insert into bench_copy select * from bench_stage on conflict do nothing")
             cursor.execute("truncate bench_stage")
     took = time.perf_counter() - begun
-    stored = _number(conn, "select count(*) from bench_copy")
+    stored = number(conn, "select count(*) from bench_copy")
     conn.execute("drop table bench_copy")
     return stored / took
 
@@ -161,7 +181,8 @@ def _stamp(number: int) -> str:
     return f"2026-01-01 {minutes // 60:02}:{minutes % 60:02}:{hundredths / 100:05.2f}+00"
 
 
-def _number(conn: psycopg.Connection, query: LiteralString) -> int:
+def number(conn: psycopg.Connection, query: LiteralString) -> int:
+    """The one number that a query finds."""
     row = conn.execute(query).fetchone()
     return int(row[0]) if row else 0
 

@@ -30,6 +30,8 @@ class Store:
     crowds: Counter[int]  # alert: how many alarms its log counts together, because their hub sends too many to name
     rungs: dict[str, int]  # a step of the ladder that was taken more than once in one wait: how often
     announced: Counter[str]  # alarm: how often "help is coming" was to be said for it
+    told: dict[str, int]  # a message that a contact was to be sent more than once: how often
+    unsent: dict[str, float]  # messages whose time to be sent has passed, by how many seconds
     waiting: set[str]  # alarms on the waiting list
     overdue: dict[int, float]  # open alerts past their deadline, by how many seconds
     events: dict[int, int]  # number of each change: its alert
@@ -75,6 +77,15 @@ _ANNOUNCED: Final = f"""
     select c.alarm_id::text, count(*) from commands c join alarms a on a.id = c.alarm_id
      where c.text = 'help-is-coming' and {_OF_DEVICES} group by 1
 """  # noqa: S608
+_TOLD: Final = """
+    select m.purpose || ' about alert ' || m.alert_id || ' to ' || m.contact_id, count(*) from messages m
+     where m.alert_id is not null and m.purpose = 'ask' group by 1 having count(*) > 1
+"""
+_UNSENT: Final = """
+    select m.id::text, extract(epoch from clock_timestamp() - m.next_try_at)::float8 from messages m
+     where m.state in ('pending', 'sending')
+       and m.next_try_at < clock_timestamp() - make_interval(secs => %(overdue_s)s)
+"""
 _OVERDUE: Final = """
     select id, extract(epoch from clock_timestamp() - due_at)::float8 from alerts
      where state <> 'closed' and due_at < clock_timestamp() - make_interval(secs => %(overdue_s)s)
@@ -100,6 +111,8 @@ def read_store(database_url: str, hubs: Sequence[str]) -> Store:
             crowds=Counter(dict(rows(_CROWDS))),
             rungs=dict(rows(_RUNGS)),
             announced=Counter(dict(rows(_ANNOUNCED))),
+            told=dict(rows(_TOLD)),
+            unsent=dict(rows(_UNSENT)),
             waiting={row[0] for row in rows("select alarm_id::text from alarms_waiting")},
             overdue=dict(rows(_OVERDUE)),
             events=dict(rows("select n, alert_id from alert_events")),
@@ -145,6 +158,10 @@ def _alerts(found: Findings, presses: Sequence[Press], store: Store) -> None:
     found.doubled += [f"logged {n} times: {alarm}" for alarm, n in store.logged.items() if n > 1]
     found.doubled += [f"announced {n} times: {alarm}" for alarm, n in store.announced.items() if n > 1]
     found.doubled += [f"alert {rung}: {n} times" for rung, n in store.rungs.items()]
+    found.doubled += [f"message {message}: {n} times" for message, n in store.told.items()]
+    found.other += [
+        f"message {message} should have gone {late_s:.0f} s ago" for message, late_s in store.unsent.items()
+    ]
     found.other += [
         f"alert {alert} counts {count} alarms and has {store.held[alert]}"
         for alert, count in store.counts.items()

@@ -27,8 +27,8 @@ def good_store() -> Store:
     """One alarm, pressed, stored, in its alert, and nothing wrong."""
     return Store(
         alarms={ALARM: "hub-1"}, places=[(ALARM, ALERT, 10.5)], counts={ALERT: 1}, held=Counter({ALERT: 1}),
-        logged=Counter({ALARM: 1}), crowds=Counter(), rungs={}, announced=Counter({ALARM: 1}), waiting=set(),
-        overdue={}, events={7: ALERT},
+        logged=Counter({ALARM: 1}), crowds=Counter(), rungs={}, announced=Counter({ALARM: 1}), told={},
+        unsent={}, waiting=set(), overdue={}, events={7: ALERT},
     )  # fmt: skip
 
 
@@ -79,6 +79,14 @@ def _climbed_twice(store: Store) -> None:
     store.rungs["1 breached since x"] = 2
 
 
+def _told_twice(store: Store) -> None:
+    store.told["ask about alert 1 to x"] = 2
+
+
+def _unsent(store: Store) -> None:
+    store.unsent["m-1"] = 40.0
+
+
 def _miscounted(store: Store) -> None:
     store.held[ALERT] = 2
 
@@ -107,6 +115,8 @@ def _a_change_that_nobody_saw(store: Store) -> None:
         (_crowd_miscounted, "doubled", "counts 3 alarms that came in a crowd of 0"),
         (_announced_twice, "doubled", "announced 2 times"),
         (_climbed_twice, "doubled", "breached"),
+        (_told_twice, "doubled", "message ask about alert 1 to x: 2 times"),
+        (_unsent, "other", "should have gone 40 s ago"),
         (_miscounted, "other", "counts 1 alarms and has 2"),
         (_still_waiting, "other", "still waiting"),
         (_overdue, "other", "60 s overdue"),

@@ -17,7 +17,7 @@ import psycopg
 
 from gateway.settings import HubSettings
 from telecare.enrolment import enrol
-from telecare.register.homes import Enrolment, NewDevice, NewHome, NewPerson
+from telecare.register.homes import Enrolment, NewContact, NewDevice, NewHome, NewPerson
 from telecare.settings import Settings, load_settings
 from tests.faults import console
 from tests.faults.devices import HubProcess, Pendant, Pressing
@@ -107,7 +107,7 @@ class World:
         """A home with a person whose pendant it is."""
         return NewHome(
             address=f"{number} Fault Street",
-            people=(NewPerson(name=f"Person {number}"),),
+            people=(NewPerson(name=f"Person {number}", contacts=(NewContact(name="Jo", phone="07700 900001"),)),),
             devices=(NewDevice(name="pendant-1", kind="pendant", person=0),),
         )
 

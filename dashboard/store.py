@@ -213,7 +213,8 @@ async def vital_signs(conn: Connection, now: datetime) -> Record:
     signs = await _record(
         conn,
         """select (select count(*) from alarms_waiting) as waiting,
-                  (select extract(epoch from %(now)s - min(received_at))::float8 from alarms_waiting) as oldest_s,
+                  (select extract(epoch from %(now)s - min(received_at))::float8 from alarms_waiting where not crowding)
+                     as oldest_s,
                   (select extract(epoch from %(now)s - min(due_at))::float8 from alerts
                     where state <> 'closed') as overdue_s,
                   (select count(distinct role) from staff where demo and active) as demo_roles""",

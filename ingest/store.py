@@ -32,17 +32,15 @@ _GIVEN: Final = """jsonb_to_recordset(%(alarms)s::jsonb) g (
 SAVE_ALARMS: Final = f"""
     with saved as (
         insert into alarms (id, hub, given_id, seq, device, kind, at, clock_synced, test, location, evidence, doubts,
-                            raw, content_hash, received_at)
+                            raw, content_hash, received_at, crowding)
         select g.id, h.name, g.given_id, g.seq, g.device, g.kind, g.at, g.clock_synced, g.test, g.location, g.evidence,
-               g.doubts, decode(g.raw, 'hex'), decode(g.content_hash, 'hex'), %(now)s
+               g.doubts, decode(g.raw, 'hex'), decode(g.content_hash, 'hex'), %(now)s, g.crowding
           from {_GIVEN} join hubs h on h.name = g.hub
          order by g.id
         on conflict do nothing
-        returning id),
+        returning id, crowding),
     waiting as (
-        insert into alarms_waiting (alarm_id, received_at, crowding)
-        select s.id, %(now)s, coalesce((select bool_or(g.crowding) from {_GIVEN} where g.id = s.id), false)
-          from saved s)
+        insert into alarms_waiting (alarm_id, received_at, crowding) select id, %(now)s, crowding from saved)
     select id, pg_notify(%(channel)s, '') from saved
 """  # noqa: S608
 REPEATED: Final = """

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from psycopg.rows import dict_row
 
+from alerts.audit.store import CROWD_WAITS
 from alerts.watchdog.domain import Journey, Open, Signs, Trouble
 from telecare.db import Connection
 
@@ -50,12 +51,19 @@ SIGNS: Final = """
       from alarms a
      where a.received_at > %(from)s and a.received_at <= %(until)s and not a.past
        and not exists (select 1 from alert_alarms p where p.alarm_id = a.id)
+       and not (a.crowding and a.received_at > %(crowd_from)s
+                and exists (select 1 from alarms_waiting w where w.alarm_id = a.id))
 """
 
 
 async def signs(conn: Connection, now: datetime, waiting_s: float) -> Signs:
     """What the database says of the alert path."""
-    values = {"now": now, "from": now - LOOK_BACK, "until": now - timedelta(seconds=waiting_s)}
+    values = {
+        "now": now,
+        "from": now - LOOK_BACK,
+        "until": now - timedelta(seconds=waiting_s),
+        "crowd_from": now - CROWD_WAITS,
+    }
     row = await (await conn.execute(SIGNS, values)).fetchone()
     assert row is not None
     beats = await (await conn.execute("select service, at, detail from service_heartbeats")).fetchall()

@@ -21,7 +21,7 @@ from tests.gateway.test_upgrade import make_version_1
 NOW = datetime(2026, 11, 23, 22, 41, tzinfo=UTC)
 PRESS = {"device": "pendant-1", "kind": "button"}
 DOOR = {"device": "door-1", "kind": "door"}
-REFS = ("a", "b", "c", "d")
+REFS = ("a", "b")
 
 # The child forks once for each line: each grandchild runs the scenario on a fresh copy and dies at its line, without a
 # word of farewell to anybody. It tells what the devices were told through a pipe, at the moment they are told.
@@ -146,7 +146,7 @@ def start(place: Path) -> Path:
 def die_at(start: Path, folder: Path, lines: list[int]) -> None:
     folder.mkdir(exist_ok=True)
     arguments = [str(start), str(folder), ",".join(map(str, lines))]
-    subprocess.run([sys.executable, "-c", _DIER, *arguments], check=True, timeout=150, cwd=Path(__file__).parents[2])
+    subprocess.run([sys.executable, "-c", _DIER, *arguments], check=True, timeout=170, cwd=Path(__file__).parents[2])
 
 
 def judge(folder: Path) -> None:
@@ -179,7 +179,7 @@ def test_the_power_may_go_at_any_line(place: Path, start: Path) -> None:
     folder = place / "stops"
     die_at(start, folder, [1_000_000])  # one that lives, to count the lines
     lines = Told.read(folder / "1000000").lines
-    assert lines > 250
+    assert lines > 150
     judge(folder / "1000000")
     die_at(start, folder, list(range(1, lines + 1)))
     for line in range(1, lines + 1):

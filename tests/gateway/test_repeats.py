@@ -41,9 +41,9 @@ def evidence(outbox: Outbox) -> list[Any]:
 def test_a_contact_that_chatters_for_an_hour_is_one_row_that_tells_how_often(outbox: Outbox) -> None:
     first = keep(outbox, DOOR, 0)
     assert first[1]
-    for second in range(1, 3600):
+    for second in range(9, 3600, 9):
         assert keep(outbox, DOOR, second) == (first[0], False)
-    assert evidence(outbox) == [{"repeats": 3599, "last_repeat_at": "2026-11-23T23:40:59.000Z"}]
+    assert evidence(outbox) == [{"repeats": 399, "last_repeat_at": "2026-11-23T23:40:51.000Z"}]
     assert outbox.count() == 1
 
 

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from enum import Enum, auto
 from typing import Final
 from uuid import UUID
 
@@ -14,7 +15,6 @@ from alerts import store, taking_store
 from alerts.detection.findings import Finding, raise_findings
 from alerts.domain import POLICY, Arrival, Placement, first_due, place
 from alerts.incidents import service as incidents
-from alerts.incidents.domain import Signal
 from alerts.settings import command_validity, ladder
 from alerts.taking_store import Entry, Opening, Place
 from telecare.db import Connection, Pool
@@ -31,86 +31,95 @@ _BUGS: Final = (AssertionError, LookupError, TypeError, ValueError)
 Placed = tuple[Arrival, Placement]
 
 
+class Turn(Enum):
+    """Which alarms are taken together."""
+
+    CALLS = auto()  # what is about one home, calls for help among them
+    INCIDENTS = auto()  # what may have a shared cause
+
+
 class Taking:
     """Takes what ingest has put on the waiting list."""
 
     def __init__(self, pool: Pool, settings: Settings, now_of: Callable[[Connection], Awaitable[datetime]]) -> None:
         self._pool, self._settings, self._now_of = pool, settings, now_of
         self._aside: dict[UUID, float] = {}
+        self._at_once = settings.incident_batch
+        self._only_crowds = False  # what waits about single homes comes of hubs that send more than a home can need
 
     async def step(self) -> bool:
         """Give the longest-waiting alarms their places; False when none waits.
 
-        Those that may be part of an incident come last: nobody who calls waits behind a power cut.
+        Nobody who calls waits behind a power cut: its alarms have their turn when no more calls wait.
         """
-        for shared in (False, True):
+        for turn in (Turn.INCIDENTS, Turn.CALLS) if self._only_crowds else (Turn.CALLS, Turn.INCIDENTS):
+            self._only_crowds = False
             try:
-                found = await self._some(ALARMS_PER_COMMIT, shared=shared)
+                if await self._some(ALARMS_PER_COMMIT, turn):
+                    return True
             except _BUGS:
                 # One of them: the others must not wait for it.
                 log.exception("alarms could not be taken together", extra={"event": "alarms_one_by_one"})
-                await self._one_by_one()
-                return True
-            if found:
+                for _ in range(ALARMS_PER_COMMIT):
+                    if not await self._one(turn):
+                        break
                 return True
         return False
 
-    async def _one_by_one(self) -> None:
-        """As many as share a commit, each in its own, as alarms of single homes; one that cannot be taken is set aside.
+    async def _one(self, turn: Turn) -> bool:
+        """One alarm, as one of a single home. One that cannot be taken is set aside for a while.
 
         It keeps its place in the queue, the row's age is watched by /health, and it is tried again.
         """
-        for _ in range(ALARMS_PER_COMMIT):
-            taking: list[UUID] = []
-            try:
-                if not (await self._some(1, taking) or await self._some(1, taking, shared=True, alone=True)):
-                    return
-            except _BUGS:
-                if not taking:
-                    raise
-                log.exception("alarm could not be taken", extra={"event": "alarm_set_aside", "alarm": taking[0]})
-                self._aside[taking[0]] = asyncio.get_running_loop().time() + _SET_ASIDE_S
+        taking: list[UUID] = []
+        try:
+            return await self._some(1, turn, taking)
+        except _BUGS:
+            if not taking:
+                raise
+            log.exception("alarm could not be taken", extra={"event": "alarm_set_aside", "alarm": taking[0]})
+            self._aside[taking[0]] = asyncio.get_running_loop().time() + _SET_ASIDE_S
+            return True
 
-    async def _some(
-        self, most: int, taking: list[UUID] | None = None, *, shared: bool = False, alone: bool = False
-    ) -> bool:
-        """Those that wait together share a commit. `taking` is told which they are.
-
-        `shared`: those that may be part of an incident; with `alone` they are taken as if there were none.
-        """
+    async def _some(self, most: int, turn: Turn, taking: list[UUID] | None = None) -> bool:
+        """Those that wait together share a commit. With `taking`, which is told which they are, no incident is made."""
         now_s = asyncio.get_running_loop().time()
         self._aside = {alarm: until for alarm, until in self._aside.items() if until > now_s}
-        aside = list(self._aside)
         async with self._pool.connection() as conn, conn.transaction():
-            signals: list[Signal] = []
-            if shared:
-                signals = await incidents.next_waiting(conn, aside, most if alone else self._settings.incident_batch)
-                alarms = [signal.alarm_id for signal in signals]
-            else:
+            aside, told = list(self._aside), None
+            if turn is Turn.CALLS:
                 alarms = await taking_store.next_waiting(conn, aside, most)
+            else:
+                told = await incidents.next_waiting(conn, aside, most if taking is not None else self._at_once)
+                alarms = [signal.alarm_id for signal in told]
             if taking is not None:
                 taking += alarms
             if not alarms:
                 return False
-            now = await self._now_of(conn)
-            changed: list[int] = []
-            if shared and not alone:
-                alarms, changed = await incidents.gather(conn, self._settings, signals, now)
-            await self._take(conn, alarms[:most], now, changed)
+            now, changed = await self._now_of(conn), list[int]()
+            if told is not None and taking is None:
+                alarms, changed = await incidents.gather(conn, self._settings, told, now)
+            ends_with_crowd = await self._take(conn, alarms[:most], changed, now)
+            self._only_crowds = turn is Turn.CALLS and ends_with_crowd
             return True
 
-    async def _take(self, conn: Connection, alarms: Sequence[UUID], now: datetime, changed: Sequence[int]) -> None:
-        """Give alarms their places, and tell the screens of these and of what else has `changed`."""
-        batch = _Batch(self._settings, now, changed)
+    async def _take(self, conn: Connection, alarms: Sequence[UUID], changed: Sequence[int], now: datetime) -> bool:
+        """Give alarms of single homes their places; `changed` are incidents that have changed in this transaction.
+
+        Returns whether the last one comes of a hub that sends more than a home can need.
+        """
+        batch, crowding = _Batch(self._settings, now), False
         placed: list[Placed] = []
         arrivals = await taking_store.arrivals(conn, alarms)
         if crowds := crowd_findings(arrivals, now):
             await raise_findings(conn, crowds, now)
         for arrival in arrivals:
+            crowding = arrival.crowding
             if arrival.cancels is None or not await batch.join_cancelled(conn, arrival):
                 placed.append((arrival, place(arrival)))
         await batch.open_or_join(conn, placed)
-        await batch.write(conn)
+        await batch.write(conn, changed)
+        return crowding
 
 
 def crowd_findings(arrivals: Sequence[Arrival], now: datetime) -> list[Finding]:
@@ -126,8 +135,8 @@ def crowd_findings(arrivals: Sequence[Arrival], now: datetime) -> list[Finding]:
 class _Batch:
     """What one transaction does: places, log entries, announcements, in the order in which the alarms came."""
 
-    def __init__(self, settings: Settings, now: datetime, changed: Sequence[int]) -> None:
-        self._settings, self._now, self._changed = settings, now, changed
+    def __init__(self, settings: Settings, now: datetime) -> None:
+        self._settings, self._now = settings, now
         self._places: list[Place] = []
         self._announced: list[Place] = []
         self._entries: list[Entry] = []
@@ -215,12 +224,11 @@ class _Batch:
             self._announced.append((arrival.alarm_id, alert_id))
             self._entries.append((alert_id, "system", "announced", {"text": "help-is-coming"}))
 
-    async def write(self, conn: Connection) -> None:
+    async def write(self, conn: Connection, changed: Sequence[int]) -> None:
         """Write everything down; the numbers for the screens last, since their counter is held until the commit."""
         now = self._now
         await taking_store.close_tests(conn, self._tests, now)
         await taking_store.give_places(conn, self._places, now)
         await taking_store.announce_help(conn, self._announced, now, now + command_validity(self._settings))
         await taking_store.log_entries(conn, self._entries, now)
-        changed = dict.fromkeys([*self._changed, *(alert for _, alert in self._places)])
-        await store.publish_changes(conn, list(changed), now)
+        await store.publish_changes(conn, list(dict.fromkeys((*changed, *(alert for _, alert in self._places)))), now)

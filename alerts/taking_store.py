@@ -28,11 +28,10 @@ NEXT_WAITING: Final = """
 async def next_waiting(conn: Connection, aside: list[UUID], most: int) -> list[UUID]:
     """The longest-waiting alarms that nobody else is taking, locked; alarms in `aside` are passed over.
 
-    Those that may be part of an incident are left to `alerts.incidents`: a person does not wait behind a power cut.
+    Those that may be part of an incident are left to `alerts.incidents`.
     """
-    shared = [kind.value for kind in SHARED]
-    rows = await (await conn.execute(NEXT_WAITING, {"aside": aside, "most": most, "shared": shared})).fetchall()
-    return [row[0] for row in rows]
+    values = {"aside": aside, "most": most, "shared": [kind.value for kind in SHARED]}
+    return [row[0] for row in await (await conn.execute(NEXT_WAITING, values)).fetchall()]
 
 
 ARRIVALS: Final = """

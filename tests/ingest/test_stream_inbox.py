@@ -89,20 +89,18 @@ async def test_what_is_not_acknowledged_comes_again_on_the_next_connection(setti
 
 
 async def test_when_it_is_full_it_does_not_read_and_nothing_is_lost(settings: Settings, hub: Hub) -> None:
-    payload = b"[" + b" " * 20_000 + b"]"
     async with opened(settings.mqtt, limit=10) as inbox:
         await until(lambda: inbox.subscribed)
-        for _ in range(200):
-            await hub.publish("readings", payload)
+        for number in range(200):
+            await hub.publish("readings", b"[" + b" " * 20_000 + b"%d]" % number)
         await until(lambda: inbox._link is not None and inbox._link._paused)
         await asyncio.sleep(0.2)
         assert len(inbox._waiting) < 60  # the limit, and what one piece of the stream held
-        taken = 0
-        while taken < 200:
+        seen: set[int] = set()
+        while len(seen) < 200:
             messages = await inbox.take(7)
             inbox.acknowledge(messages)
-            taken += len(messages)
-        assert taken == 200
+            seen |= {json.loads(message.payload)[0] for message in messages}  # one may come again: at least once
 
 
 async def test_a_broker_that_falls_mute_is_left(monkeypatch: Any) -> None:

@@ -135,3 +135,18 @@ async def test_whatever_the_night_brings_nobody_is_merged(district: District, se
         assert alert["incident"] is None
         assert alert["person"] is not None
     assert await one(district.pool, "select count(*) from incidents") > 0  # that is, there was something to merge with
+
+
+async def test_a_mad_hub_does_not_keep_a_power_cut_waiting(district: District) -> None:
+    hubs = await district.add_homes(20)
+    mad = [await district.press(hubs[0]) for _ in range(250)]
+    await district.execute("update alarms_waiting set crowding = true")
+    await district.alarms("mains-lost", hubs)
+    assert await district.engine.take_step()
+    assert await district.engine.take_step()
+    assert (await district.incident())["incident"]["homes_count"] == 20
+    pressed = await district.press(hubs[1])
+    assert await district.engine.take_step()  # nor anybody else who calls
+    assert (await district.alert_of(pressed))["state"] == "raised"
+    await district.work()
+    assert (await district.alert_of(mad[-1]))["alarm_count"] == 250

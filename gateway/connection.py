@@ -15,7 +15,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.settings import HubSettings
 from telecare import wire
-from telecare.mqtt import tls_for
+from telecare.mqtt import AT_ONCE, tls_for
 from telecare.settings import parse_mqtt_url
 from telecare.wire import Channel
 
@@ -118,6 +118,7 @@ class Dialler:
             timeout=self._settings.mqtt_timeout_s,
             keepalive=self._settings.keepalive_s,
             tls_context=self._tls,
+            socket_options=AT_ONCE,
         )
 
     def note(self, event: str, group: BaseExceptionGroup[Any]) -> None:

@@ -20,7 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from ingest.mqtt_reader import Message
-from telecare.mqtt import tls_for
+from telecare.mqtt import AT_ONCE, tls_for
 from telecare.settings import parse_mqtt_url
 
 log = logging.getLogger("ingest")
@@ -56,6 +56,7 @@ class Inbox:
             self._client.tls_set_context(tls)
         self._client.max_inflight_messages_set(_RECEIVE_MAXIMUM)  # receipts on their way to hubs
         self._client.reconnect_delay_set(min_delay=1, max_delay=2)
+        self._client.on_socket_open = self._on_socket_open
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = self._on_subscribe
@@ -109,6 +110,10 @@ class Inbox:
         self._client.publish(topic, payload, qos=1)
 
     # ------------------------------------------------------------ on paho's thread
+
+    def _on_socket_open(self, client: paho.Client, userdata: Any, link: Any) -> None:
+        for option in AT_ONCE:
+            link.setsockopt(*option)
 
     def _on_connect(
         self, client: paho.Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Properties | None

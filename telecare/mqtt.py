@@ -1,12 +1,17 @@
 """An MQTT 5 client for a URL: the one way in which our processes connect, but for ingest (ingest/inbox.py)."""
 
+import socket
 import ssl
 from pathlib import Path
+from typing import Final
 
 import aiomqtt
 
 from telecare.errors import CannotStart
 from telecare.settings import MqttUrl, parse_mqtt_url
+
+# Small messages go at once. Otherwise the kernel keeps one back until the one before it is acknowledged, up to 40 ms.
+AT_ONCE: Final = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 
 
 def tls_for(url: MqttUrl, ca_file: Path | None) -> ssl.SSLContext | None:
@@ -48,4 +53,5 @@ def client_for(
         protocol=aiomqtt.ProtocolVersion.V5,
         tls_context=tls_for(parts, ca_file),
         timeout=timeout_s,
+        socket_options=AT_ONCE,
     )

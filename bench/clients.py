@@ -113,8 +113,8 @@ def _missing(kind: Kind) -> str | None:
 def _broker_at_rest_s() -> float:
     """The processor seconds that the broker has used, once it has nothing more to do.
 
-    Mosquitto reads one packet at a time: thousands of acknowledgements may wait in its socket when who sent them is
-    gone. A connection that took the session over then would be sent those messages again.
+    A connection that takes a session over while the broker is busy is sent messages again that the last one has
+    acknowledged: they seem to be still unread in the old connection.
     """
     used = used_s(os.getpid())["broker"]
     while True:

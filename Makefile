@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: up test test-faults check screenshots clean
+.PHONY: up test test-faults test-faults-short check screenshots clean
 
 up: $(RUN)
 	@$(BIN)/telecare up --demo
@@ -31,6 +31,10 @@ test: $(DEV)
 	@sh tests/install_system_parts.sh
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not faults' tests
+
+# The short rows of the fault suite, about 10 minutes, alone on the machine.
+test-faults-short: $(DEV)
+	@sh tests/install_system_parts.sh
 	@$(BIN)/python -m pytest -n 0 -m 'faults and ci' tests/faults
 
 # Every fault at its full length (docs/faults.md), about 75 minutes. FAULT_SEED=... plays a run again; ROWS='t3 or t4' plays some.

@@ -137,6 +137,8 @@ def _alarms(found: Findings, presses: Sequence[Press], store: Store) -> None:
         if press.id not in store.alarms:
             told = "told stored" if press.receipt_at is not None else "no receipt"
             found.lost.append(f"not in the store: {press.id} of {press.hub} ({told})")
+        elif press.status == "rejected":
+            found.lost.append(f"its hub was told that it can be no alarm: {press.id} of {press.hub}")
         elif press.receipt_at is None:
             found.other.append(f"stored, and its hub has no receipt: {press.id} of {press.hub}")
     found.doubled += [

@@ -30,6 +30,7 @@ class Transcript:
     begun_at: int | None = None  # the number of the newest change when the console began to watch
     shown: list[Shown] = field(default_factory=list)
     resyncs: list[int] = field(default_factory=list)  # numbers at which it was told to load the list anew
+    _lines: list[dict[str, Any]] = field(default_factory=list)
     breaks: int = 0
     last: int = 0
 
@@ -39,17 +40,17 @@ class Transcript:
             self.begun_at = number
         if event == "alert":
             alert = json.loads(data)
-            self.shown.append(Shown(number, int(alert["id"]), int(alert["alarm_count"]), time.time()))
+            one = Shown(number, int(alert["id"]), int(alert["alarm_count"]), time.time())
+            self.shown.append(one)
+            self._lines.append({"n": one.n, "alert": one.alert, "alarm_count": one.alarm_count, "at": one.at})
         elif event == "resync":
             self.resyncs.append(number)
+            self._lines.append({"n": number, "resync": True})
         self.last = number
 
     def lines(self) -> str:
         """As `telecare audit --stream` takes it: one JSON object a line."""
-        return "".join(
-            json.dumps({"n": one.n, "alert": one.alert, "alarm_count": one.alarm_count, "at": one.at}) + "\n"
-            for one in self.shown
-        )
+        return "".join(json.dumps(line) + "\n" for line in self._lines)
 
 
 async def watch(url: str, token: str, transcript: Transcript) -> None:

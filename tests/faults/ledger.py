@@ -1,14 +1,14 @@
-"""What the devices know: what was pressed, and what the hub said it keeps. From the hubs' files: what was receipted."""
+"""What the devices know: what was pressed and what the hub has kept. From the hubs' ledgers: what was receipted."""
 
 import json
-import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
+
+from gateway.ledger import Entry
+from telecare.clock import parse_instant
 
 
 @dataclass(slots=True)
@@ -69,32 +69,22 @@ def _instant(seconds: float | None) -> str | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
-@dataclass(frozen=True, slots=True)
-class HubFile:
-    """What a hub's own file says: which alarms it was given, and which of them still wait for a receipt."""
+def take_receipts(kept: Sequence[Press], ledgers: Mapping[str, Sequence[Entry]]) -> None:
+    """Write down which alarms the hubs have receipts for, by the hubs' own ledgers.
 
-    refs: dict[str, float | None]  # id of each alarm, and when it left the outbox
-    waiting: frozenset[str]
-
-
-def hub_file(directory: Path) -> HubFile:
-    """Read a hub's outbox beside the hub."""
-    path = directory / "outbox.sqlite3"
-    with closing(sqlite3.connect(path, timeout=5)) as db:
-        refs = dict(db.execute("select id, done_at / 1000.0 from refs").fetchall())
-        waiting = frozenset(row[0] for row in db.execute("select id from alarms"))
-    return HubFile(refs, waiting)
-
-
-def take_receipts(kept: Sequence[Press], files: Mapping[str, HubFile]) -> None:
-    """Write down which alarms the hubs know to be stored: those that they have kept and that wait no more.
-
-    `files` is by hub. A hub whose clock has jumped may have forgotten when that was.
+    An alarm that its hub has kept and knows no more has had its receipt; the hub's clock has jumped meanwhile.
     """
+    known = {entry.alarm: entry for entries in ledgers.values() for entry in entries}
     for press in kept:
-        file = files.get(press.hub)
-        if file is not None and press.receipt_at is None and press.id is not None and press.id not in file.waiting:
-            press.receipt_at, press.status = file.refs.get(press.id) or time.time(), "stored"
+        assert press.id is not None
+        if press.hub not in ledgers or press.receipt_at is not None:
+            continue
+        entry = known.get(press.id)
+        if entry is None:
+            press.receipt_at, press.status = time.time(), "stored"
+        elif entry.receipt_at is not None:
+            press.receipt_at, press.status = parse_instant(entry.receipt_at).timestamp(), entry.status
+            press.seq = entry.seq
 
 
 def frame(press: Press, **more: Any) -> bytes:

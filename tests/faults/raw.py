@@ -5,7 +5,6 @@ speaks, `tests.helpers.connected` logs in as a hub.
 """
 
 import asyncio
-import itertools
 import json
 import time
 from collections import Counter
@@ -32,16 +31,17 @@ class RawHubs:
 
     def __init__(self, made: World, names: list[str], client: aiomqtt.Client) -> None:
         self.names, self._ledger, self._client = names, made.ledger, client
-        self._seq = itertools.count(1)
+        self._seq: Counter[str] = Counter()
         self._room = asyncio.Semaphore(_UNDER_WAY)
         self._by_id: dict[str, Press] = {}
         self.rejected: Counter[str] = Counter()
 
-    def alarm(self, **changes: Any) -> dict[str, Any]:
-        """A good alarm: a press of pendant-1."""
+    def alarm(self, hub: str, **changes: Any) -> dict[str, Any]:
+        """A good alarm of this hub, with its next number: a press of pendant-1."""
+        self._seq[hub] += 1
         made = {
             "id": str(uuid7()),
-            "seq": next(self._seq),
+            "seq": self._seq[hub],
             "device": "pendant-1",
             "kind": "button",
             "at": format_instant(SystemClock().now()),
@@ -51,7 +51,7 @@ class RawHubs:
 
     async def press(self, hub: str, **changes: Any) -> dict[str, Any]:
         """An alarm that the service has to answer for; returns it when the broker has it."""
-        alarm = self.alarm(**changes)
+        alarm = self.alarm(hub, **changes)
         self.expect(hub, alarm)
         await self.publish(topic(hub, "alarm"), json.dumps(alarm).encode())
         return alarm

@@ -143,6 +143,12 @@ def test_a_press_that_is_not_kept_or_not_receipted_is_found() -> None:
     assert any("never kept: never" in one for one in found.other)
 
 
+def test_an_alarm_that_was_rejected_is_lost() -> None:
+    rejected = pressed()
+    rejected.status = "rejected"
+    assert any("can be no alarm" in one for one in compare([rejected], good_store(), good_transcript()).lost)
+
+
 def test_what_is_wrong_on_the_stream_is_found_and_a_new_list_makes_up_for_a_gap() -> None:
     twice = good_transcript()
     twice.take("alert", 7, json.dumps({"id": ALERT, "alarm_count": 1}))

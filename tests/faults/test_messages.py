@@ -91,7 +91,7 @@ async def _in_disorder(made: World, raw: RawHubs) -> int:
     messages = []
     for _ in range(10):
         hub = made.rng.choice(raw.names)
-        alarm = raw.alarm()
+        alarm = raw.alarm(hub)
         raw.expect(hub, alarm)
         times = made.rng.randint(2, 4) if made.rng.random() < 0.6 else 1
         messages += [(topic(hub, "alarm"), json.dumps(alarm).encode())] * times
@@ -135,7 +135,7 @@ async def test_t9_messages_that_are_none(stage: Stage) -> None:
             alarms, others = [], []
             for _ in range(1500 if is_full() else 250):
                 hub = made.rng.choice(raw.names)
-                channel, payload = _nonsense(made, fuzz, raw)
+                channel, payload = _nonsense(made, fuzz, raw, hub)
                 (alarms if channel == "alarm" else others).append((topic(hub, channel), payload))
                 await raw.publish(topic(hub, channel), payload)
             await _others_topics(made)
@@ -145,12 +145,12 @@ async def test_t9_messages_that_are_none(stage: Stage) -> None:
         await asyncio.to_thread(_each_is_kept, made, alarms, others)
 
 
-def _nonsense(made: World, fuzz: Fuzz, raw: RawHubs) -> tuple[Any, bytes]:
+def _nonsense(made: World, fuzz: Fuzz, raw: RawHubs, hub: str) -> tuple[Any, bytes]:
     channel = made.rng.choice(["alarm", "alarm", "readings", "state", "result"])
     if made.rng.random() < 0.4:
         return channel, fuzz.nonsense()
     shapes = {"state": fuzz.state, "result": fuzz.result, "readings": fuzz.pack}
-    return channel, shapes[channel]() if channel in shapes else fuzz.alarm(raw.alarm())
+    return channel, shapes[channel]() if channel in shapes else fuzz.alarm(raw.alarm(hub))
 
 
 async def _others_topics(made: World) -> None:

@@ -9,27 +9,28 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import psycopg
 
-from gateway.settings import HubSettings
+from gateway.ledger import Entry, entries
+from gateway.settings import outbox_in
 from telecare.enrolment import enrol
 from telecare.register.homes import Enrolment, NewContact, NewDevice, NewHome, NewPerson
 from telecare.settings import Settings, load_settings
 from tests.faults import console
 from tests.faults.devices import HubProcess, Pendant, Pressing
-from tests.faults.ledger import Ledger, hub_file, take_receipts
+from tests.faults.ledger import Ledger, take_receipts
 from tests.faults.proxy import Proxy
 from tests.faults.readings import ReadingsProcess
 from tests.system import running as up
 
 READINGS_HUBS: Final = 20
 OPERATOR_EVERY_S: Final = 3.0
-# Where hubs come back at random within a minute, ours come at once, so that a row need not wait for its beginning.
-_NO_JITTER: Final = {"return_jitter_s": 0.0} if "return_jitter_s" in {f.name for f in fields(HubSettings)} else {}
+# Hubs come back at random within a minute; ours come at once, so that a row need not wait for its beginning.
+_NO_JITTER: Final = {"return_jitter_s": 0.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +99,14 @@ class World:
         """A hub's own folder."""
         return self.folder / "hubs" / hub
 
+    def hub_ledgers(self) -> dict[str, list[Entry]]:
+        """What each hub's own file says of its alarms."""
+        return {e.hub: list(entries(outbox_in(self.directory(e.hub)))) for e in self.enrolments}
+
     def take_receipts(self) -> None:
         """Write into the ledger what the hubs' files know."""
         kept = self.ledger.kept  # before the files are read: each of these is in its hub's file by now
-        take_receipts(kept, {e.hub: hub_file(self.directory(e.hub)) for e in self.enrolments})
+        take_receipts(kept, self.hub_ledgers())
 
     def home(self, number: int) -> NewHome:
         """A home with a person whose pendant it is."""

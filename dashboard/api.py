@@ -43,7 +43,6 @@ _BIGINT: Final = 2**63 - 1
 _NUMBER: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 TIMELINE_DAYS: Final = 31
 TIMELINE_LIMIT: Final = 5000  # alarms, and readings, in one answer
-_WHO_EVERY_S: Final = 30.0  # a stream asks this often whether its session still runs
 
 
 def alert_number(alert_id: str) -> int:
@@ -112,12 +111,12 @@ async def _while_allowed(request: Request, first: str, events: AsyncGenerator[st
     """The events for as long as the session runs and the role stands."""
     role = visitor_of(request).member.role
     yield first
-    clock = asyncio.get_running_loop().time
-    ask_again = clock() + _WHO_EVERY_S
+    clock, every_s = asyncio.get_running_loop().time, parts_of(request).settings.who_every_s
+    ask_again = clock() + every_s
     async with aclosing(events):
         async for event in events:
             if clock() >= ask_again:
-                ask_again = clock() + _WHO_EVERY_S
+                ask_again = clock() + every_s
                 visitor = await find_visitor(request)
                 if visitor is None or visitor.member.role is not role:
                     return

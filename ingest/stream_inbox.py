@@ -23,7 +23,6 @@ log = logging.getLogger("ingest")
 _SESSION_S: Final = 86_400  # the broker keeps our session this long; a convenience, nothing rests on it
 _RECEIVE_MAXIMUM: Final = 5_000  # unacknowledged messages that the broker may send us
 _KEEPALIVE_S: Final = 30
-_ANSWER_S: Final = 10.0  # the broker answers a connection, and a ping, within this
 
 
 class StreamInbox:
@@ -38,12 +37,16 @@ class StreamInbox:
         ca_file: Path | None = None,
         *,
         draining: bool = False,
+        answer_s: float = 10.0,
     ) -> None:
         """`limit` is how many messages are held; then we stop reading, and the broker waits.
+
+        `answer_s`: seconds within which the broker answers a connection, and a ping, or is left.
 
         `draining`: take what the broker still keeps in this session, and let it put nothing more there.
         """
         self._draining = draining
+        self.answer_s = answer_s
         self._url = parse_mqtt_url(url)
         self._tls: ssl.SSLContext | None = tls_for(self._url, ca_file)
         self._client_id, self._topics, self._limit = client_id, topics, limit
@@ -116,12 +119,12 @@ class StreamInbox:
 
     async def _one_connection(self, backoff: Backoff) -> None:
         self._connection += 1
-        async with asyncio.timeout(_ANSWER_S):
+        async with asyncio.timeout(self.answer_s):
             _, link = await asyncio.get_running_loop().create_connection(
                 lambda: _Link(self, self._connection), self._url.host, self._url.port, ssl=self._tls
             )
         try:
-            async with asyncio.timeout(_ANSWER_S):
+            async with asyncio.timeout(self.answer_s):
                 link.write(
                     mqtt_reader.connect(
                         self._client_id, self._url.username, self._url.password, keepalive_s=_KEEPALIVE_S,
@@ -184,7 +187,7 @@ class _Link(asyncio.Protocol):
             self._heard = False
             self.write(mqtt_reader.PINGREQ)
             with suppress(TimeoutError):
-                async with asyncio.timeout(_ANSWER_S):
+                async with asyncio.timeout(self._inbox.answer_s):
                     await asyncio.shield(self._lost)
                     return
             # While we do not read, we cannot hear the answer.

@@ -3,9 +3,12 @@
 import socket
 import ssl
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import aiomqtt
+import paho.mqtt.client as paho
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 from telecare.errors import CannotStart
 from telecare.settings import MqttUrl, parse_mqtt_url
@@ -28,6 +31,27 @@ def tls_for(url: MqttUrl, ca_file: Path | None) -> ssl.SSLContext | None:
         raise CannotStart(f"setting TELECARE_MQTT_CA_FILE: {ca_file} cannot be read as certificates") from problem
 
 
+class PromptClient(aiomqtt.Client):
+    """aiomqtt's client, which also hears it when the broker hangs up before it has let us in.
+
+    Without this it waits for its whole timeout, and an alarm with it: a network that comes back in pieces does that.
+    """
+
+    def _on_disconnect(
+        self,
+        client: paho.Client,
+        userdata: Any,
+        flags: paho.DisconnectFlags,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        if self._connected.done():
+            super()._on_disconnect(client, userdata, flags, reason_code, properties)
+            return
+        self._connected.set_exception(aiomqtt.MqttError(f"the broker hung up ({reason_code})"))
+        self._connected.exception()  # seen: whoever has given up already does not ask for it
+
+
 def client_for(
     url: str,
     *,
@@ -44,7 +68,7 @@ def client_for(
         CannotStart: the CA file cannot be read.
     """
     parts = parse_mqtt_url(url)
-    return aiomqtt.Client(
+    return PromptClient(
         parts.host,
         parts.port,
         username=username if username is not None else parts.username,

@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     readings_writers: int = Field(2, ge=1, le=16, description="commits of readings under way at once, in one process")
     alarms_burst: int = Field(60, ge=1, description="alarms of one hub at once before its further ones are taken last")
     alarms_per_min: float = Field(30, gt=0, description="alarms of one hub a minute, for ever, that are taken at once")
+    broker_answer_s: Seconds = Field(10, description="the broker answers ingest within this, or is connected to anew")
     adopt_every_s: Seconds = Field(
         5, description="an ingest process looks this often for what another has left at the broker"
     )
@@ -134,6 +135,7 @@ class Settings(BaseSettings):
 
     session_hours: float = Field(12, gt=0, le=168, description="a login lasts this long")
     login_attempts: int = Field(10, ge=1, description="failed logins per name or address in 5 minutes before waiting")
+    who_every_s: Seconds = Field(30, description="an event stream asks this often whether its session still runs")
     beat_s: Seconds = Field(5, description="the event stream says that it lives this often")
 
     @field_validator("database_url")

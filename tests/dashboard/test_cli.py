@@ -11,7 +11,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dashboard import static
 from dashboard.cli import check, listen
 from dashboard.static import NotFetched, StaticFiles
 from telecare.errors import CannotStart
@@ -104,9 +103,9 @@ async def test_only_the_known_package_is_taken(
 ) -> None:
     fake_npm(tmp_path, script)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr(static, "_NPM_WITHIN_S", 0.5 if "sleep" in script else 60)
+    files = StaticFiles(tmp_path / "data", npm_within_s=0.5 if "sleep" in script else 60)
     with pytest.raises(NotFetched, match=complaint):
-        await StaticFiles(tmp_path / "data").fetch()
+        await files.fetch()
     assert not (tmp_path / "data").exists()
 
 

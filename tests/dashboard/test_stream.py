@@ -165,19 +165,23 @@ async def test_open_streams_do_not_hold_the_stop(world: World) -> None:
             await answer.aread()  # ended, not cut off
 
 
-async def test_a_stream_ends_with_its_session(served: World, monkeypatch: Any) -> None:
-    monkeypatch.setattr("dashboard.api._WHO_EVERY_S", 0.0)
-    async with served.browser_session("operator") as browser, browser.stream("GET", "/api/alerts/stream") as answer:
+async def test_a_stream_ends_with_its_session(world: World) -> None:
+    quick = world.settings.model_copy(update={"who_every_s": 0.001})
+    async with (
+        listening(quick) as world.base,
+        world.browser_session("operator") as browser,
+        browser.stream("GET", "/api/alerts/stream") as answer,
+    ):
         heard = Events(answer.aiter_lines())
         await heard.next()
-        async with served.pool.connection() as conn:
+        async with world.pool.connection() as conn:
             await conn.execute("delete from sessions")
-        await served.alert("hub-1")
+        await world.alert("hub-1")
         with pytest.raises(EOFError):
             await heard.next("alert", within_s=3)
 
 
-async def test_changes_are_heard_without_notifications(served: World, monkeypatch: Any) -> None:
+async def test_changes_are_heard_without_notifications(served: World) -> None:
     headers = await served.token("operator")
     async with events(served, headers) as heard:
         beat = await heard.next()
@@ -216,9 +220,8 @@ async def test_a_reader_that_does_not_read_is_bounded_and_holds_nobody(world: Wo
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_no_beat_while_the_database_is_mute(world: World, monkeypatch: Any) -> None:
-    monkeypatch.setattr(stream, "_BELIEVED_S", 0.2)
-    feed = Feed(world.pool, world.settings.database, 0.2)
+async def test_no_beat_while_the_database_is_mute(world: World) -> None:
+    feed = Feed(world.pool, world.settings.database, 0.2, believed_s=0.2)
     await feed.start()  # and never runs: nothing is read any more
     heard = feed.stream(None)
     await anext(heard)

@@ -209,10 +209,15 @@ def test_the_reserve_is_given_up_slice_by_slice_and_taken_back(tmp_path: Path) -
     assert not Reserve(path, 0).give()
 
 
-def test_the_fault_is_said_once_while_it_lasts_and_not_again_at_once_after_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with closing(Outbox(tmp_path / "outbox.sqlite3")) as outbox:
+def run_full(outbox: Outbox) -> None:
+    """Readings come until there is no room, and the oldest of them have gone."""
+    lost = outbox.readings_lost()
+    while outbox.readings_lost() == lost:
+        outbox.add_readings(readings(200), 1_000_000)
+
+
+def test_the_fault_is_said_once_while_it_lasts_and_not_again_at_once_after_it(tmp_path: Path) -> None:
+    with closing(Outbox(tmp_path / "outbox.sqlite3", power_safe=False, limit_bytes=256 * KIB)) as outbox:
 
         class At:
             seconds = 0.0
@@ -222,13 +227,13 @@ def test_the_fault_is_said_once_while_it_lasts_and_not_again_at_once_after_it(
 
             async def sleep(self, seconds: float) -> None: ...
 
-        clock, full = At(), True
-        monkeypatch.setattr(outbox, "short_of_room", lambda: full)
+        clock = At()
         house = Housekeeping(SETTINGS, clock, outbox, Wakes())
 
         def faults(hours: float, now_full: bool) -> int:
-            nonlocal full
-            clock.seconds, full = hours * 3600, now_full
+            clock.seconds = hours * 3600
+            if now_full:
+                run_full(outbox)
             house.step()
             return sum(json.loads(alarm.payload)["kind"] == "fault" for alarm in outbox.waiting(100))
 

@@ -4,11 +4,10 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
 
 import pytest
 
-from ingest import mqtt_reader, stream_inbox
+from ingest import mqtt_reader
 from ingest.mqtt_reader import PacketReader
 from ingest.reading_lane import READING_TOPICS
 from ingest.stream_inbox import StreamInbox
@@ -46,8 +45,8 @@ async def a_broker(handler: Handler) -> AsyncIterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def opened(url: str, limit: int = 1000) -> AsyncIterator[StreamInbox]:
-    inbox = StreamInbox(url, "test-readings", READING_TOPICS, limit)
+async def opened(url: str, limit: int = 1000, answer_s: float = 10.0) -> AsyncIterator[StreamInbox]:
+    inbox = StreamInbox(url, "test-readings", READING_TOPICS, limit, answer_s=answer_s)
     inbox.open()
     try:
         yield inbox
@@ -103,8 +102,7 @@ async def test_when_it_is_full_it_does_not_read_and_nothing_is_lost(settings: Se
             seen |= {json.loads(message.payload)[0] for message in messages}  # one may come again: at least once
 
 
-async def test_a_broker_that_falls_mute_is_left(monkeypatch: Any) -> None:
-    monkeypatch.setattr(stream_inbox, "_ANSWER_S", 0.3)
+async def test_a_broker_that_falls_mute_is_left() -> None:
     calls = 0
 
     async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -115,7 +113,7 @@ async def test_a_broker_that_falls_mute_is_left(monkeypatch: Any) -> None:
         while await reader.read(1000):
             pass
 
-    async with a_broker(mute) as url, opened(url) as inbox:
+    async with a_broker(mute) as url, opened(url, answer_s=0.3) as inbox:
         await until(lambda: calls >= 2 and inbox.subscribed)
         await until(lambda: calls >= 3)
 

@@ -4,10 +4,10 @@ Each check takes facts that the store has read and returns its verdict: how many
 broken thing is named by ids alone: no person's data leaves here.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from alerts.domain import Ladder
 from telecare.vocabulary import Priority
@@ -115,14 +115,14 @@ def ladder_faults(climbed: Climbed, ladder: Ladder, runs: Runs, since: datetime 
         due = climbed.waiting_since + offsets[what] if first else last + interval
         late = at - runs.fair(due, at)
         if late > STEP_LATE:
-            found.append((at, f"{what} came {_seconds(late)} late"))
+            found.append((at, f"{what} came {in_seconds(late)} late"))
         seen[what], last = at, max(last, at)
     name = f"alert {climbed.alert}"
     broken = [Broken("I3", f"{name}: {words}", HAS_BEEN) for at, words in found if since is None or at >= since]
     for what, offset in offsets.items() if climbed.waits and not is_technical else ():
         late = now - runs.fair(climbed.waiting_since + offset, now)
         if what not in seen and late > STEP_LATE:
-            broken.append(Broken("I3", f"{name}: {what} has not come, {_seconds(late)} late"))
+            broken.append(Broken("I3", f"{name}: {what} has not come, {in_seconds(late)} late"))
     return broken
 
 
@@ -132,7 +132,7 @@ def _twice(what: str, at: datetime, seen: Mapping[str, datetime], interval: time
         return ""
     if what != "re-sounded":
         return "twice"
-    return f"twice within {_seconds(at - seen[what])}" if at - seen[what] < interval - DOUBLE else ""
+    return f"twice within {in_seconds(at - seen[what])}" if at - seen[what] < interval - DOUBLE else ""
 
 
 def overdue_faults(alerts: Sequence[tuple[int, datetime, bool]], runs: Runs, now: datetime) -> list[Broken]:
@@ -141,10 +141,10 @@ def overdue_faults(alerts: Sequence[tuple[int, datetime, bool]], runs: Runs, now
     for number, due_at, owned in alerts:
         late = now - runs.fair(due_at, now)
         if late > STEP_LATE:
-            broken.append(Broken("I3", f"alert {number}: its next step is {_seconds(late)} overdue"))
+            broken.append(Broken("I3", f"alert {number}: its next step is {in_seconds(late)} overdue"))
         if not owned and late > GRACE:
             broken.append(
-                Broken("I2", f"alert {number}: nobody owns it, and its next step is {_seconds(late)} overdue")
+                Broken("I2", f"alert {number}: nobody owns it, and its next step is {in_seconds(late)} overdue")
             )
     return broken
 
@@ -153,7 +153,7 @@ def standing_faults(standing: Sequence[tuple[str, str, datetime]], runs: Runs, n
     """Messages, asks and calls (what, id, deadline) that stand still."""
     found = ((what, number, now - runs.fair(deadline, now)) for what, number, deadline in standing)
     return [
-        Broken("I3", f"{what} {number}: {_seconds(late)} past its deadline")
+        Broken("I3", f"{what} {number}: {in_seconds(late)} past its deadline")
         for what, number, late in found
         if late > MESSAGE_LATE
     ]
@@ -169,7 +169,7 @@ def placing_faults(unplaced: Sequence[tuple[str, datetime, bool]], runs: Runs, n
         if not waits and now - received_at > PLACED:
             broken.append(Broken("I1", f"alarm {alarm}: in no alert, and not waiting for one"))
         elif waits and now - runs.fair(received_at, now) > PLACED:
-            broken.append(Broken("I1", f"alarm {alarm}: has waited {_seconds(now - received_at)} for an alert"))
+            broken.append(Broken("I1", f"alarm {alarm}: has waited {in_seconds(now - received_at)} for an alert"))
     return broken
 
 
@@ -188,7 +188,7 @@ def joining_faults(placed: Placed, runs: Runs) -> list[Broken]:
     name = f"alarm {placed.alarm}: in alert {placed.alert}"
     waited = placed.joined_at - runs.fair(placed.received_at, placed.joined_at)
     if waited > PLACED:
-        return [Broken("I6", f"{name} {_seconds(waited)} late", HAS_BEEN)]
+        return [Broken("I6", f"{name} {in_seconds(waited)} late", HAS_BEEN)]
     if placed.joined_at < placed.received_at - SKEW:
         return [Broken("I6", f"{name} before it came", HAS_BEEN)]
     return []
@@ -215,103 +215,13 @@ def time_faults(times: Times, now: datetime) -> list[Broken]:
     return broken
 
 
-# ---------------------------------------------------------------- I4: the feed
-
-
-def feed_faults(
-    *, counter: int, least: int | None, greatest: int | None, count: int, least_at: datetime | None, kept_from: datetime
-) -> list[Broken]:
-    """Gaps among the newest numbered changes. Those from before `kept_from` may have been deleted."""
-    broken = []
-    if greatest is None or least is None or least_at is None:
-        return [Broken("I4", f"changes up to {counter} were numbered, and none is there")] if counter else []
-    if greatest != counter:
-        broken.append(Broken("I4", f"the newest change is {greatest}, and {counter} were numbered"))
-    if count != greatest - least + 1:
-        broken.append(
-            Broken("I4", f"{greatest - least + 1 - count} changes between {least} and {greatest} are missing")
-        )
-    if least > 1 and least_at > kept_from:
-        broken.append(Broken("I4", f"the change before {least} is missing"))
-    return broken
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A change as a console saw it. `resync`: it read the whole list anew, up to that number."""
-
-    n: int
-    alert: int | None = None
-    alarm_count: int | None = None
-    resync: bool = False
-
-    @classmethod
-    def read(cls, line: Mapping[str, Any]) -> "Seen":
-        """A line of a transcript.
-
-        Raises:
-            ValueError: it is none.
-        """
-        n, alert, count = line.get("n"), line.get("alert"), line.get("alarm_count")
-        if line.get("resync") is True and isinstance(n, int):
-            return cls(n, resync=True)
-        if not isinstance(n, int) or not isinstance(alert, int) or not isinstance(count, int):
-            raise ValueError("a transcript's line names n, alert and alarm_count, or n and resync")
-        return cls(n, alert, count)
-
-
-def transcript_faults(
-    seen: Sequence[Seen], events: Mapping[int, int], last_of_open: Mapping[int, tuple[int, datetime]], now: datetime
-) -> list[Broken]:
-    """What a console's transcript lacks, or has otherwise than the feed.
-
-    `events` are the feed's changes that are still kept (number to alert), `last_of_open` the newest change of each open
-    alert. A change that is shown again may tell of more alarms than before, never of fewer and never of another alert.
-    """
-    if not seen:
-        return []
-    broken: list[Broken] = []
-    told: dict[int, Seen] = {}
-    for one in seen:
-        before = told.get(one.n)
-        if one.resync:
-            continue
-        if before is not None and (before.alert != one.alert or (before.alarm_count or 0) > (one.alarm_count or 0)):
-            broken.append(Broken("I4", f"change {one.n} was shown twice with other content"))
-        if one.n in events and events[one.n] != one.alert:
-            broken.append(Broken("I4", f"change {one.n} was shown as of alert {one.alert}, it is of {events[one.n]}"))
-        told[one.n] = one
-    known = _known(seen)
-    last = max(one.n for one in seen)
-    missing = [n for n in range(min(one.n for one in seen), last) if n not in told and not _within(n, known)]
-    broken += [Broken("I4", f"the console was not shown {ends}") for ends in _ranges(missing)]
-    for alert, (n, at) in last_of_open.items():
-        if n > last and now - at > SHOWN:
-            broken.append(Broken("I4", f"the console was not shown change {n} of the open alert {alert}"))
-    return broken
-
-
-def _known(seen: Sequence[Seen]) -> list[tuple[int, int]]:
-    """The spans of numbers that a list read anew has made good: from what was shown before it to itself."""
-    spans, newest = [], 0
-    for one in seen:
-        if one.resync:
-            spans.append((newest, one.n))
-        newest = max(newest, one.n)
-    return spans
-
-
-def _within(n: int, spans: Sequence[tuple[int, int]]) -> bool:
-    return any(first < n <= last for first, last in spans)
-
-
 # ---------------------------------------------------------------- I5: silence
 
 
 def silence_faults(hubs: Sequence[tuple[str, datetime]], now: datetime) -> list[Broken]:
     """Hubs (name, since when silent) whose silence nobody has noticed."""
     return [
-        Broken("I5", f"hub {hub}: silent for {_seconds(now - since)}, and nobody was told")
+        Broken("I5", f"hub {hub}: silent for {in_seconds(now - since)}, and nobody was told")
         for hub, since in hubs
         if now - since > GRACE
     ]
@@ -325,96 +235,20 @@ def service_faults(
     for service, limit in wanted.items():
         at = beats.get(service)
         if (at is None or now - at > limit) and not any(key.endswith(f":{service}") for key in troubles):
-            age = "never said that it lives" if at is None else f"said nothing for {_seconds(now - at)}"
+            age = "never said that it lives" if at is None else f"said nothing for {in_seconds(now - at)}"
             broken.append(Broken("I5", f"service {service} has {age}, and no trouble says so"))
-    return broken
-
-
-# ---------------------------------------------------------------- I7: numbers
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Numbers:
-    """The numbers that came from one hub. `nameless` alarms came whose number could not be read."""
-
-    hub: str
-    before: int | None  # the number of the newest alarm before these
-    came: Sequence[tuple[int, datetime]]  # number, when it came
-    nameless: int = 0
-
-
-def missing_numbers(numbers: Numbers, now: datetime) -> list[int]:
-    """The numbers between the least and the greatest that never came, while a later one is a minute old."""
-    there = {number for number, _ in numbers.came}
-    settled = [number for number, at in numbers.came if now - at > GAP_AFTER]
-    if not settled:
-        return []
-    least = min(there) if numbers.before is None else min(numbers.before + 1, min(there))
-    # A hub that began to count anew, or counts by something else, has no gap that could be told in numbers.
-    if max(settled) - least > _COUNTED:
-        return []
-    return [number for number in range(least, max(settled)) if number not in there]
-
-
-_COUNTED: Final = 100_000  # alarms of one hub that are told apart one by one
-
-
-def number_faults(hub: str, missing: Sequence[int], nameless: int) -> list[Broken]:
-    """Numbers that never came. As many alarms as came without a readable number may be among them."""
-    if len(missing) <= nameless:
-        return []
-    return [Broken("I7", f"hub {hub}: {ends} never came", HAS_BEEN) for ends in _ranges(missing, "alarm")]
-
-
-# ---------------------------------------------------------------- I1, I7: a hub's ledger
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A line of a hub's ledger: an alarm that it kept. `status` is the receipt's; '' while it waits for one."""
-
-    hub: str
-    alarm: str
-    status: str
-
-    @classmethod
-    def read(cls, line: Mapping[str, Any]) -> "Kept":
-        """A line of a ledger file.
-
-        Raises:
-            ValueError: it is none.
-        """
-        hub, alarm, status = line.get("hub"), line.get("alarm"), line.get("status")
-        if not isinstance(hub, str) or not isinstance(alarm, str) or not (status is None or isinstance(status, str)):
-            raise ValueError("a ledger's line names hub, alarm and status")
-        return cls(hub, alarm, status or "")
-
-
-def ledger_faults(
-    kept: Sequence[Kept], stored: Mapping[tuple[str, str], int], refused: Collection[tuple[str, str]]
-) -> list[Broken]:
-    """Against the store. `stored` counts rows by (hub, alarm); `refused` are those whose bytes were set aside.
-
-    Stored means one row; rejected means bytes that were kept. Anything else is still in the hub's outbox.
-    """
-    broken: list[Broken] = []
-    for one in kept:
-        name, key = f"alarm {one.alarm} of hub {one.hub}", (one.hub, one.alarm)
-        if one.status == "stored" and stored.get(key, 0) != 1:
-            broken.append(Broken("I1", f"{name}: told that it is stored, {stored.get(key, 0)} rows", HAS_BEEN))
-        elif one.status == "rejected" and key not in refused:
-            broken.append(Broken("I7", f"{name}: rejected, and its bytes are not kept", HAS_BEEN))
     return broken
 
 
 # ---------------------------------------------------------------- words
 
 
-def _seconds(length: timedelta) -> str:
+def in_seconds(length: timedelta) -> str:
+    """A length in words."""
     return f"{length.total_seconds():.0f} s"
 
 
-def _ranges(numbers: Sequence[int], what: str = "change") -> list[str]:
+def spans_of(numbers: Sequence[int], what: str = "change") -> list[str]:
     """Numbers as spans: 'changes 3 to 7'."""
     spans: list[list[int]] = []
     for number in sorted(numbers):

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from alerts.audit import domain, store
-from alerts.audit.domain import EXAMPLES, WORDS, Broken, Kept, Report, Runs, Seen
+from alerts.audit.domain import EXAMPLES, WORDS, Broken, Report, Runs
+from alerts.audit.feed import Seen, feed_faults, transcript_faults
+from alerts.audit.numbers import Kept, ledger_faults, missing_numbers, number_faults
 from alerts.domain import Ladder
 from alerts.watchdog.domain import SERVICES, Trouble, silent_after_s
 from telecare.clock import format_instant
@@ -85,7 +87,7 @@ async def _feed(conn: Connection, report: Report, kept: timedelta, stream: Seque
     kept_from = now - kept + timedelta(hours=2)  # they go bit by bit, the oldest first
     feed = await store.feed(conn, report.since)
     # What is before `since` was not asked for, and is no gap.
-    broken = domain.feed_faults(**feed, kept_from=kept_from if report.since is None else now)
+    broken = feed_faults(**feed, kept_from=kept_from if report.since is None else now)
     report.add("I4", feed["count"], broken)
     for alert in await store.unshown(conn, report.since, kept_from):
         report.add("I4", 0, [Broken("I4", f"alert {alert}: changed after its last change in the feed")])
@@ -93,7 +95,7 @@ async def _feed(conn: Connection, report: Report, kept: timedelta, stream: Seque
         numbers = [one.n for one in stream]
         events = await store.events(conn, min(numbers), max(numbers))
         last = await store.last_of_open(conn)
-        report.add("I4", len(stream), domain.transcript_faults(stream, events, last, now))
+        report.add("I4", len(stream), transcript_faults(stream, events, last, now))
 
 
 async def _silence(conn: Connection, report: Report, settings: Settings) -> None:
@@ -110,17 +112,17 @@ async def _numbers(conn: Connection, report: Report) -> None:
     count, gaps = await store.numbers(conn, report.since)
     report.add("I7", count)
     for numbers in gaps:
-        missing = domain.missing_numbers(numbers, report.checked_at)
+        missing = missing_numbers(numbers, report.checked_at)
         if missing:
             there = await store.accounted_for(conn, numbers.hub, missing)
             missing = [number for number in missing if number not in there]
-        report.add("I7", 0, domain.number_faults(numbers.hub, missing, numbers.nameless))
+        report.add("I7", 0, number_faults(numbers.hub, missing, numbers.nameless))
 
 
 async def _ledgers(conn: Connection, report: Report, ledgers: Sequence[Kept]) -> None:
     if not ledgers:
         return
-    broken = domain.ledger_faults(ledgers, await store.stored(conn, ledgers), await store.refused(conn, ledgers))
+    broken = ledger_faults(ledgers, await store.stored(conn, ledgers), await store.refused(conn, ledgers))
     report.add("I1", len(ledgers), [one for one in broken if one.invariant == "I1"])
     report.add("I7", len(ledgers), [one for one in broken if one.invariant == "I7"])
 

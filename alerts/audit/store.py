@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from alerts.audit.domain import Climbed, Kept, Numbers, Placed, Runs, Times
+from alerts.audit.domain import Climbed, Placed, Runs, Times
+from alerts.audit.numbers import Kept, Numbers
 from telecare.db import Connection
 from telecare.register import own
 from telecare.vocabulary import Priority
@@ -312,7 +313,7 @@ async def stored(conn: Connection, kept: Sequence[Kept]) -> dict[tuple[str, str]
     """How many rows there are for each alarm of a ledger."""
     rows = await _rows(
         conn,
-        """select a.hub, a.given_id, count(*)
+        """select a.hub, a.given_id, count(distinct a.id)
              from unnest(%(hubs)s::text[], %(alarms)s::text[]) k (hub, alarm)
              join alarms a on a.hub = k.hub and a.given_id = k.alarm group by 1, 2""",
         hubs=[one.hub for one in kept],

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from alerts import store as alerts_store
 from alerts.errors import Conflict, Incomplete
-from alerts.incidents import store
+from alerts.incidents import checks_store, store
 from telecare.db import Connection
 from telecare.errors import NotFound
 from telecare.vocabulary import Priority
@@ -54,7 +54,7 @@ async def check_homes(
     """
     problems = _problems(result, words, homes, all_left=all_left)
     async with conn.transaction():
-        found = await store.owner_and_state(conn, alert_id)
+        found = await checks_store.owner_and_state(conn, alert_id)
         if found is None:
             raise NotFound(f"no alert {alert_id}")
         owner, state, is_incident = found
@@ -63,8 +63,8 @@ async def check_homes(
             raise Conflict(why, claimed_by=owner, state=state)
         if problems:
             raise Incomplete(problems)
-        named = await store.unchecked(conn, alert_id) if all_left else list(dict.fromkeys(homes))
-        if await store.add_checks(conn, alert_id, named, by, result.value, words.strip(), now) < len(named):
+        named = await checks_store.unchecked(conn, alert_id) if all_left else list(dict.fromkeys(homes))
+        if await checks_store.add_checks(conn, alert_id, named, by, result.value, words.strip(), now) < len(named):
             raise NotFound("no such home in this incident")
         if named:
             await _log(conn, alert_id, by, result, words.strip(), named, now)
@@ -87,12 +87,12 @@ def _problems(result: Check, words: str, homes: Sequence[UUID], *, all_left: boo
 async def _log(
     conn: Connection, alert_id: int, by: str, result: Check, words: str, homes: Sequence[UUID], now: datetime
 ) -> None:
-    names = await store.addresses(conn, homes)
+    names = await checks_store.addresses(conn, homes)
     few = names if len(names) <= 5 else [*names[:4], f"{len(names) - 4} more homes"]
     text = f"{CHECK_WORDS[result]} ({'; '.join(few)})" + (f": {words}" if words else "")
     detail = {"text": text, "check": result.value, "homes": [str(home) for home in homes]}
     await alerts_store.log(conn, alert_id, now, by, "note", detail)
-    await store.touch(conn, alert_id)
+    await checks_store.touch(conn, alert_id)
     await alerts_store.publish_change(conn, alert_id, now)
 
 
@@ -104,7 +104,7 @@ async def as_closed(conn: Connection, alert_id: int, priority: Priority) -> tupl
     """
     if not await store.is_incident(conn, alert_id):
         return priority, []
-    left = len(await store.unchecked(conn, alert_id))
+    left = len(await checks_store.unchecked(conn, alert_id))
     if not left:
         return Priority.TECHNICAL, []
     are = "home is" if left == 1 else "homes are"

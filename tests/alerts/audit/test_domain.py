@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from alerts.audit import domain
-from alerts.audit.domain import Climbed, Kept, Numbers, Placed, Runs, Seen, Times
+from alerts.audit.domain import Climbed, Placed, Runs, Times
+from alerts.audit.feed import Seen, feed_faults, transcript_faults
+from alerts.audit.numbers import Kept, Numbers, ledger_faults, missing_numbers, number_faults
 from alerts.domain import Ladder
 from telecare.vocabulary import Priority
 
@@ -107,7 +109,7 @@ def test_an_alert_has_the_time_of_arrival(changes: dict[str, Any], words: list[s
 
 def feed(**changes: Any) -> list[str]:
     values = {"counter": 9, "least": 4, "greatest": 9, "count": 6, "least_at": NOON, "kept_from": NOON} | changes
-    return [b.what for b in domain.feed_faults(**values)]
+    return [b.what for b in feed_faults(**values)]
 
 
 def test_the_feed_is_whole_from_what_is_kept_to_the_counter() -> None:
@@ -123,7 +125,7 @@ def test_the_feed_is_whole_from_what_is_kept_to_the_counter() -> None:
 def transcript(*seen: Seen, open_: dict[int, int] | None = None) -> list[str]:
     events = {1: 70, 2: 71, 3: 70, 4: 71}
     last = {alert: (n, NOON - seconds(60)) for alert, n in (open_ or {70: 3}).items()}
-    return [b.what for b in domain.transcript_faults(seen, events, last, NOON)]
+    return [b.what for b in transcript_faults(seen, events, last, NOON)]
 
 
 ALL = (Seen(1, 70, 1), Seen(2, 71, 1), Seen(3, 70, 2), Seen(4, 71, 2))
@@ -163,7 +165,7 @@ def test_silence_that_nobody_noticed() -> None:
 
 def missing(*came: int, before: int | None = None, age: float = 61) -> list[int]:
     numbers = Numbers(hub="h", before=before, came=[(number, NOON - seconds(age)) for number in came])
-    return domain.missing_numbers(numbers, NOON)
+    return missing_numbers(numbers, NOON)
 
 
 def test_numbers_that_never_came() -> None:
@@ -173,16 +175,16 @@ def test_numbers_that_never_came() -> None:
     assert missing(1, 2, before=900) == []  # a new hub under an old name
     assert missing(3, 6, age=59) == []  # it may still send them again
     assert missing(1, 10**12) == []  # counted by something else
-    found = domain.number_faults("h", [4, 5, 9], 0)
+    found = number_faults("h", [4, 5, 9], 0)
     assert [b.what for b in found] == ["hub h: alarms 4 to 5 never came", "hub h: alarm 9 never came"]
     assert not any(b.now for b in found)
-    assert domain.number_faults("h", [4], 1) == []  # one came whose number could not be read
+    assert number_faults("h", [4], 1) == []  # one came whose number could not be read
 
 
 def test_a_ledger_against_the_store() -> None:
     kept = [Kept("h", "a", "stored"), Kept("h", "b", "stored"), Kept("h", "c", "rejected"), Kept("h", "d", "rejected"),
             Kept("h", "e", "")]  # fmt: skip
-    found = domain.ledger_faults(kept, {("h", "a"): 1}, {("h", "c")})
+    found = ledger_faults(kept, {("h", "a"): 1}, {("h", "c")})
     assert [(b.invariant, b.what.split(" of ")[0]) for b in found] == [("I1", "alarm b"), ("I7", "alarm d")]
 
 

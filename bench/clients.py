@@ -11,7 +11,6 @@ nothing. On a machine that does other things too, the processor seconds are the 
 Libraries that are not installed are named as such; `pip install -e '.[bench]'` brings them.
 """
 
-import argparse
 import asyncio
 import importlib
 import json
@@ -19,17 +18,15 @@ import os
 import secrets
 import subprocess
 import sys
-import tempfile
 import time
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
 from bench.bare import TOPIC
 from bench.cpu import used_s
 from bench.load import Load
 from bench.readings import SIZE, Readings
-from bench.running import system
+from bench.running import arguments, fresh_system, tell
 from bench.takers import BATCH, COMMIT_S, TAKERS, Kind
 from ingest.stream_inbox import StreamInbox
 from telecare.errors import TelecareError
@@ -44,19 +41,12 @@ _AT_REST: Final = 0.03  # seconds of processor time that the broker uses in `_RE
 
 def main() -> None:
     """Measure, and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--messages", type=int, default=100_000)
-    parser.add_argument("--json", action="store_true")
     wish = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="telecare-bench-") as folder:
-        Path(folder).chmod(0o711)
-        with system(Path(folder) / "data", 0, 1) as settings:
-            found = measure(settings, wish.messages)
-    if wish.json:
-        print(json.dumps(found))
-        return
-    for name, value in found.items():
-        print(f"{name:<14} {value}")
+    with fresh_system() as (settings, _):
+        found = measure(settings, wish.messages)
+    tell(found, as_json=wish.json)
 
 
 def measure(settings: Settings, count: int) -> dict[str, Any]:

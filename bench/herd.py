@@ -7,21 +7,19 @@ subscribes to its receipts and commands, and says that it is online. One of them
 connections that wait to be accepted holds 100 (its src/net.c): what comes on top the kernel tries again after 1 s.
 """
 
-import argparse
 import asyncio
 import json
 import os
 import resource
-import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from bench import running
 from bench.cpu import used_s
 from bench.limits import percentiles
 from bench.load import publication
+from bench.running import arguments, fresh_system, tell
 from ingest import mqtt_reader
 from ingest.mqtt_reader import Kind, PacketReader
 from telecare.clock import SystemClock, format_instant
@@ -38,23 +36,16 @@ ONLINE: Final = "select count(*) from hub_states where online and hub like 'herd
 
 def main() -> None:
     """Measure, and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--hubs", type=int, default=9000)
-    parser.add_argument("--json", action="store_true")
     wish = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if hard < wish.hubs + 500:
         raise TelecareError(f"this shell may open {hard} files (ulimit -n): too few for {wish.hubs} hubs")
-    with tempfile.TemporaryDirectory(prefix="telecare-bench-") as folder:
-        Path(folder).chmod(0o711)
-        with running.system(Path(folder) / "data", 0, 1) as settings:
-            found = asyncio.run(measure(settings, wish.hubs))
-    if wish.json:
-        print(json.dumps(found))
-        return
-    for name, value in found.items():
-        print(f"{name:<28} {value}")
+    with fresh_system() as (settings, _):
+        found = asyncio.run(measure(settings, wish.hubs))
+    tell(found, as_json=wish.json)
 
 
 async def measure(settings: Settings, hubs: int) -> dict[str, Any]:

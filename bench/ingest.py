@@ -7,17 +7,13 @@ of 200 bytes and with packs of ten, and what COPY alone reaches when it must lea
 validated, deduplicated, committed, and then acknowledged; a run ends when every reading is in the table.
 """
 
-import argparse
 import asyncio
-import json
 import os
 import secrets
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final, LiteralString
 
 import psycopg
@@ -25,7 +21,7 @@ import psycopg
 from bench.cpu import process_s, used_s
 from bench.load import Load
 from bench.readings import Readings
-from bench.running import system
+from bench.running import arguments, fresh_system, tell
 from telecare.enrolment import enrol
 from telecare.errors import TelecareError
 from telecare.register.homes import NewHome
@@ -45,19 +41,12 @@ _UNREAD: Final = """
 
 def main() -> None:
     """Measure, and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--messages", type=int, default=100_000)
-    parser.add_argument("--json", action="store_true")
     wish = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="telecare-bench-") as folder:
-        Path(folder).chmod(0o711)
-        with system(Path(folder) / "data", 0, 1) as settings:
-            found = measure(settings, wish.messages)
-    if wish.json:
-        print(json.dumps(found))
-        return
-    for name, value in found.items():
-        print(f"{name:<20} {value}")
+    with fresh_system() as (settings, _):
+        found = measure(settings, wish.messages)
+    tell(found, as_json=wish.json)
 
 
 def measure(settings: Settings, count: int) -> dict[str, Any]:

@@ -10,9 +10,7 @@ The machine's own limit in the same run: two hops through the broker and a one-r
 
 import argparse
 import asyncio
-import json
 import secrets
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +21,7 @@ from bench.limits import broker_hop_ms, commit_ms, percentiles
 from bench.load import Load
 from bench.presses import Ledger, Pressers
 from bench.readings import Readings
-from bench.running import readings, system
+from bench.running import arguments, fresh_system, readings, tell
 from telecare.enrolment import enrol
 from telecare.register.homes import NewHome
 from telecare.settings import Settings
@@ -37,22 +35,15 @@ _BEFORE_S: Final = 4  # of flood before the first press, and as long after the l
 
 def main() -> None:
     """Measure, and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--seconds", type=float, default=20, help="of presses, quiet and in each flood")
     parser.add_argument("--readings-per-s", type=int, default=16_000, help="in the floods")
     parser.add_argument("--storm-per-s", type=float, default=500, help="alarms a second in the storm")
     parser.add_argument("--storm-s", type=float, default=10)
-    parser.add_argument("--json", action="store_true")
     wish = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="telecare-bench-") as folder:
-        Path(folder).chmod(0o711)
-        with system(Path(folder) / "data", 0, 1) as settings:
-            found = asyncio.run(measure(settings, Path(folder), wish))
-    if wish.json:
-        print(json.dumps(found))
-        return
-    for name, value in found.items():
-        print(f"{name:<16} {value}")
+    with fresh_system() as (settings, folder):
+        found = asyncio.run(measure(settings, folder, wish))
+    tell(found, as_json=wish.json)
 
 
 async def measure(settings: Settings, folder: Path, wish: argparse.Namespace) -> dict[str, Any]:

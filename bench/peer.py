@@ -11,13 +11,10 @@ brings after each crash), and rolls nothing up; ours does all of that, and detec
 Without it (`pip install -e '.[bench]'`) the figures of the other two are printed.
 """
 
-import argparse
 import importlib.util
 import json
-import tempfile
 import time
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
 import psycopg
@@ -26,7 +23,7 @@ from bench.ingest import CONNECTIONS, HUBS, bare, feed_of, number, other, stored
 from bench.load import publication, send_all
 from bench.peer_route import TABLE
 from bench.readings import SIZE, STEP_S, Readings
-from bench.running import system
+from bench.running import arguments, fresh_system, tell
 from telecare.errors import TelecareError
 from telecare.settings import Settings
 
@@ -41,19 +38,12 @@ Found = dict[str, Any]
 
 def main() -> None:
     """Measure, and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--messages", type=int, default=100_000)
-    parser.add_argument("--json", action="store_true")
     wish = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="telecare-bench-") as folder:
-        Path(folder).chmod(0o711)
-        with system(Path(folder) / "data", 0, 1) as settings:
-            found = measure(settings, wish.messages)
-    if wish.json:
-        print(json.dumps(found))
-        return
-    for name, value in found.items():
-        print(f"{name:<14} {value}")
+    with fresh_system() as (settings, _):
+        found = measure(settings, wish.messages)
+    tell(found, as_json=wish.json)
 
 
 def measure(settings: Settings, count: int) -> Found:

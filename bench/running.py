@@ -1,15 +1,18 @@
 """A whole system for the length of a measurement, and small questions to it."""
 
+import argparse
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from psycopg import AsyncConnection
@@ -17,6 +20,33 @@ from psycopg import AsyncConnection
 from telecare.errors import TelecareError
 from telecare.processes import free_port
 from telecare.settings import Settings, load_settings
+
+
+def arguments(doc: str | None) -> argparse.ArgumentParser:
+    """The command line of a benchmark that says what it does in `doc`."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    return parser
+
+
+@contextlib.contextmanager
+def folder() -> Iterator[Path]:
+    """A folder for the length of a measurement, into which the servers' own user may go."""
+    with tempfile.TemporaryDirectory(prefix="telecare-bench-") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+@contextlib.contextmanager
+def fresh_system() -> Iterator[tuple[Settings, Path]]:
+    """A system that is new and empty, and a folder of its own."""
+    with folder() as place, system(place / "data", 0, 1) as settings:
+        yield settings, place
+
+
+def tell(found: Mapping[str, object], *, as_json: bool) -> None:
+    """Print what was found."""
+    print(json.dumps(found) if as_json else "\n".join(f"{name:<28} {value}" for name, value in found.items()))
 
 
 @contextlib.contextmanager

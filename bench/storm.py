@@ -6,13 +6,10 @@ Starts a whole system of its own. Alarms of many homes are published at a steady
 when it was due until it is committed, and until it has its place in an alert that is on the list.
 """
 
-import argparse
 import asyncio
 import json
 import os
-import tempfile
 import time
-from pathlib import Path
 from typing import Any, Final
 
 import aiomqtt
@@ -21,7 +18,7 @@ from psycopg import AsyncConnection
 from bench import running
 from bench.cpu import used_s
 from bench.limits import percentiles
-from bench.running import system
+from bench.running import arguments, fresh_system, tell
 from telecare.clock import SystemClock, format_instant
 from telecare.enrolment import enrol
 from telecare.ids import uuid7
@@ -37,21 +34,14 @@ PLACED: Final = "select count(*) from alert_alarms"
 
 def main() -> None:
     """Measure, and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--homes", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=500, help="alarms a second")
     parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--json", action="store_true")
     wish = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="telecare-bench-") as folder:
-        Path(folder).chmod(0o711)
-        with system(Path(folder) / "data", 0, 1) as settings:
-            found = asyncio.run(measure(settings, wish.homes, wish.rate, wish.seconds))
-    if wish.json:
-        print(json.dumps(found))
-        return
-    for name, value in found.items():
-        print(f"{name:<20} {value}")
+    with fresh_system() as (settings, _):
+        found = asyncio.run(measure(settings, wish.homes, wish.rate, wish.seconds))
+    tell(found, as_json=wish.json)
 
 
 async def measure(settings: Settings, homes: int, rate: float, seconds: float) -> dict[str, Any]:

@@ -6,17 +6,14 @@ Starts a whole system of its own in a temporary folder, twice: on an empty folde
 of some enrolled hubs, which is nothing but an MQTT client, presses once, all together.
 """
 
-import argparse
 import asyncio
 import json
-import tempfile
 import time
 import urllib.request
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from bench.running import system, token_for
+from bench.running import arguments, folder, system, tell, token_for
 from telecare.clock import format_instant
 from telecare.enrolment import enrol
 from telecare.ids import uuid7
@@ -30,19 +27,17 @@ LOOK_EVERY_S = 0.02
 
 def main() -> None:
     """Measure, and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--hubs", type=int, default=10)
-    parser.add_argument("--json", action="store_true")
     wish = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="telecare-bench-") as folder:
-        Path(folder).chmod(0o711)
+    with folder() as place:
         healthy: list[float] = []
-        with system(Path(folder) / "data", 0, 0, healthy.append):
+        with system(place / "data", 0, 0, healthy.append):
             pass
-        with system(Path(folder) / "data", 0, 0, healthy.append) as settings:
+        with system(place / "data", 0, 0, healthy.append) as settings:
             pressed = asyncio.run(measure(settings, wish.hubs))
     found = {"healthy_first_s": healthy[0], "healthy_again_s": healthy[1], "hubs": wish.hubs} | pressed
-    print(json.dumps(found) if wish.json else "\n".join(f"{name:<20} {value}" for name, value in found.items()))
+    tell(found, as_json=wish.json)
 
 
 async def measure(settings: Settings, count: int) -> dict[str, Any]:

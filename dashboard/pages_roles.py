@@ -1,5 +1,6 @@
 """One page each for responders and administrators."""
 
+from datetime import timedelta
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -10,6 +11,7 @@ from dashboard import store
 from dashboard.auth import GuardedRoute
 from dashboard.health import problems, process_states, watched_now
 from dashboard.parts import database, parts_of
+from telecare.heartbeat import STALE_AFTER_S
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
@@ -41,6 +43,7 @@ async def admin(request: Request) -> Response:
     context |= {
         "problems": problems(now, signs, beats, process_states(settings), settings.demo, watched),
         "services": [(name, beats.get(name)) for name in (*SERVICES, SERVICE)],
+        "silent": {name for name, beat in beats.items() if now - beat["at"] > timedelta(seconds=STALE_AFTER_S)},
         "signs": signs,
         "now": now,
     }

@@ -21,7 +21,7 @@ from alerts.taking import Taking
 from telecare.clock import Clock, format_instant
 from telecare.db import Connection, Pool, database_now
 from telecare.mqtt import client_for
-from telecare.service import Backoff, keep_doing, listen, run_workers, say_alive
+from telecare.service import Backoff, keep_doing, listen, run_workers, say_alive, still_wanted
 from telecare.settings import Settings
 from telecare.wire import Command, encode, topic
 
@@ -171,6 +171,7 @@ class Engine:
                 log.warning("broker away", extra={"event": "broker_away", "why": str(problem.exceptions[0])})
             finally:
                 self.subscribed = False
+            still_wanted()
             await self.clock.sleep(backoff.again())
 
     async def command_step(self, client: aiomqtt.Client) -> bool:

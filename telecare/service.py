@@ -44,6 +44,20 @@ async def run_workers(stop: asyncio.Event, **workers: Awaitable[None]) -> None:
             task.cancel()
 
 
+def still_wanted() -> None:
+    """End here if we are to end. Called where errors out of a task group were dealt with.
+
+    A group that fails while its caller is cancelled raises the failure alone (Python 3.11), and a loop that deals with
+    it would go on for ever.
+
+    Raises:
+        asyncio.CancelledError: somebody waits for this task to end.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 class Backoff:
     """How long to wait before trying again: doubling, with jitter, in seconds."""
 

@@ -131,7 +131,7 @@ class _Taking:
         if alert_id in self.opened:
             what, detail = "raised", detail | {"rule": POLICY}
         elif all(signal.ends is not None for signal in signals):
-            what, detail = "note", {"text": f"{len(signals)} restored. {reason}"}
+            what, detail = "note", {"text": f"{len(signals)} restored. {reason}", "alarms": len(signals)}
         await alerts_store.log(self.conn, alert_id, self.now, "system", what, detail)
         if folded := self.opened.get(alert_id):
             words = f"Alerts of single homes that are part of it, closed: {', '.join(map(str, folded))}"

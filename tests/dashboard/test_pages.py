@@ -281,6 +281,9 @@ async def test_an_administrator_sees_what_is_unwell(served: World) -> None:
         assert "All parts are well" in text
         for role in Role:
             assert role.value in text
+        async with served.pool.connection() as conn:
+            await conn.execute("update service_heartbeats set at = at - interval '70 s' where service = 'alerts'")
+        assert "silent: last heard 1 min ago" in words((await browser.get("/admin")).text)
 
 
 def test_times_are_those_of_the_country_in_summer_and_winter() -> None:

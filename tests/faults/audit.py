@@ -27,7 +27,8 @@ class Store:
     counts: dict[int, int]  # alert: how many alarms it says it has
     held: Counter[int]  # alert: how many it has
     logged: Counter[str]  # alarm: how often an alert's log says that it came
-    crowds: Counter[int]  # alert: how many alarms its log counts together, because their hub sends too many to name
+    crowds: Counter[int]  # alert: how many alarms its log counts together: of a hub gone mad, or of an incident
+    unnamed: Counter[int]  # alert: how many alarms of the service's own finding it has that its log does not name
     rungs: dict[str, int]  # a step of the ladder that was taken more than once in one wait: how often
     announced: Counter[str]  # alarm: how often "help is coming" was to be said for it
     told: dict[str, int]  # a message that a contact was to be sent more than once: how often
@@ -67,7 +68,13 @@ _LOGGED: Final = f"""
 """  # noqa: S608
 _CROWDS: Final = """
     select l.alert_id, sum((l.detail ->> 'alarms')::integer)::integer from alert_log l
-     where l.what = 'repeated' and l.detail ? 'alarms' group by 1
+     where l.detail ? 'alarms' group by 1
+"""
+_UNNAMED: Final = """
+    select p.alert_id, count(*) from alert_alarms p join alarms a on a.id = p.alarm_id
+     where a.device = 'detector' and not exists (
+           select 1 from alert_log l where l.alert_id = p.alert_id and l.detail ->> 'alarm' = a.id::text)
+     group by 1
 """
 _RUNGS: Final = """
     select l.alert_id || ' ' || l.what || ' since ' || (l.detail ->> 'waiting_since'), count(*) from alert_log l
@@ -109,6 +116,7 @@ def read_store(database_url: str, hubs: Sequence[str]) -> Store:
             held=Counter({row[0]: row[2] for row in counts}),
             logged=Counter(dict(rows(_LOGGED))),
             crowds=Counter(dict(rows(_CROWDS))),
+            unnamed=Counter(dict(rows(_UNNAMED))),
             rungs=dict(rows(_RUNGS)),
             announced=Counter(dict(rows(_ANNOUNCED))),
             told=dict(rows(_TOLD)),
@@ -174,18 +182,18 @@ def _alerts(found: Findings, presses: Sequence[Press], store: Store) -> None:
 
 
 def _logs(found: Findings, store: Store) -> None:
-    """An alert's log names each alarm, or counts those of a hub that sends too many."""
+    """An alert's log names each alarm, or counts those of a hub that sends too many, or of an incident."""
     unnamed: dict[int, list[str]] = {}
     for alarm, alert, _ in store.places:
         if store.logged[alarm] == 0:
             unnamed.setdefault(alert, []).append(alarm)
     for alert in unnamed.keys() | (store.crowds.keys() & store.counts.keys()):
         alarms, counted = unnamed.get(alert, []), store.crowds[alert]
-        found.lost += [f"in an alert whose log does not say so: {alarm}" for alarm in alarms[counted:]]
-        if counted > len(alarms):
-            found.doubled.append(
-                f"the log of alert {alert} counts {counted} alarms that came in a crowd of {len(alarms)}"
-            )
+        crowd = len(alarms) + store.unnamed[alert]
+        if counted < crowd:
+            found.lost += [f"in an alert whose log does not say so: {alarm}" for alarm in alarms[counted - crowd :]]
+        if counted > crowd:
+            found.doubled.append(f"the log of alert {alert} counts {counted} alarms that came in a crowd of {crowd}")
 
 
 def _stream(found: Findings, store: Store, transcript: Transcript) -> None:

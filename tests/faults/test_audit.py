@@ -27,7 +27,8 @@ def good_store() -> Store:
     """One alarm, pressed, stored, in its alert, and nothing wrong."""
     return Store(
         alarms={ALARM: "hub-1"}, places=[(ALARM, ALERT, 10.5)], counts={ALERT: 1}, held=Counter({ALERT: 1}),
-        logged=Counter({ALARM: 1}), crowds=Counter(), rungs={}, announced=Counter({ALARM: 1}), told={},
+        logged=Counter({ALARM: 1}), crowds=Counter(), unnamed=Counter(), rungs={}, told={},
+        announced=Counter({ALARM: 1}),
         unsent={}, waiting=set(), overdue={}, events={7: ALERT},
     )  # fmt: skip
 

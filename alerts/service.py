@@ -21,7 +21,7 @@ from alerts.taking import Taking
 from telecare.clock import Clock, format_instant
 from telecare.db import Connection, Pool, database_now
 from telecare.mqtt import client_for
-from telecare.service import Backoff, keep_doing, listen, run_workers, say_alive, still_wanted
+from telecare.service import Backoff, keep_doing, listen, run_workers, say_alive
 from telecare.settings import Settings
 from telecare.wire import Command, encode, topic
 
@@ -166,12 +166,11 @@ class Engine:
                     async def step(connected: aiomqtt.Client = client) -> bool:
                         return await self.command_step(connected)
 
-                    await keep_doing(step, wake, self.clock, poll_s, "commands")
+                    await client.while_connected(keep_doing(step, wake, self.clock, poll_s, "commands"))
             except* aiomqtt.MqttError as problem:
                 log.warning("broker away", extra={"event": "broker_away", "why": str(problem.exceptions[0])})
             finally:
                 self.subscribed = False
-            still_wanted()
             await self.clock.sleep(backoff.again())
 
     async def command_step(self, client: aiomqtt.Client) -> bool:

@@ -19,7 +19,6 @@ from gateway.sending import AlarmSender
 from gateway.settings import HubSettings
 from gateway.waking import Wakes
 from telecare.clock import Clock
-from telecare.service import still_wanted
 
 log = logging.getLogger("gateway")
 
@@ -56,7 +55,6 @@ class SecondPath:
         except* aiomqtt.MqttError as group:
             self._dialler.note("second_path_down", group)
             well = False
-        still_wanted()
         return well
 
     def _wait_s(self, attempts: Attempts) -> float:

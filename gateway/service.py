@@ -21,6 +21,7 @@ from gateway.sockets import listen
 from gateway.waking import Wakes
 from telecare.clock import Clock
 from telecare.errors import CannotStart
+from telecare.service import run_workers
 
 
 async def run(settings: HubSettings, clock: Clock, stop: asyncio.Event) -> None:
@@ -37,20 +38,24 @@ async def run(settings: HubSettings, clock: Clock, stop: asyncio.Event) -> None:
         devices = Devices(settings, clock, outbox, wakes)
         hearing = Hearing(settings, clock, outbox, wakes, devices.announce)
         link = Link(settings, clock, outbox, wakes, hearing)
-        beside: list[Coroutine[Any, Any, None]] = [
-            devices.keep_storing(),
-            Housekeeping(settings, clock, outbox, wakes).run(),
-        ]
+        beside: dict[str, Coroutine[Any, Any, None]] = {
+            "devices": devices.keep_storing(),
+            "housekeeping": Housekeeping(settings, clock, outbox, wakes).run(),
+        }
         if settings.second_mqtt_url is not None:
-            beside.append(SecondPath(settings, settings.second_mqtt_url, clock, outbox, wakes, hearing).run())
+            path = SecondPath(settings, settings.second_mqtt_url, clock, outbox, wakes, hearing)
+            beside["second path"] = path.run()
         if settings.hook_command:
-            beside.append(Hook(settings, clock, outbox, wakes).run())
-        async with listen(settings.socket_path, devices.serve), asyncio.TaskGroup() as group:
-            workers = [group.create_task(worker) for worker in beside]
-            # Not cancelled like the others: it has a goodbye to say.
+            beside["hook"] = Hook(settings, clock, outbox, wakes).run()
+        ended = asyncio.Event()
+
+        async def until_goodbye() -> None:
+            """Not cancelled like the others: it has a goodbye to say."""
             await link.run(stop)
-            for worker in workers:
-                worker.cancel()
+            ended.set()
+
+        async with listen(settings.socket_path, devices.serve):
+            await run_workers(ended, link=until_goodbye(), **beside)
         devices.store_readings()
 
 

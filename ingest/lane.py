@@ -85,7 +85,6 @@ class Lane(ABC):
                 stop,
                 work=self.work(),
                 alive=say_alive(self.pool, self.clock, self.name, self._condition),
-                upkeep=self.upkeep(),
                 **self.helpers(),
             )
         finally:
@@ -95,8 +94,5 @@ class Lane(ABC):
         return {"subscribed": self.inbox.subscribed, "who": self.who}
 
     def helpers(self) -> dict[str, Awaitable[None]]:
-        """What works beside the lane, by name."""
+        """What works beside the lane until it is told to end, by name."""
         return {}
-
-    async def upkeep(self) -> None:  # noqa: B027  (a lane that has none need not say so)
-        """What is done now and then."""

@@ -129,7 +129,7 @@ class ReadingLane(Lane):
         more: dict[str, Awaitable[None]] = {
             f"writer {n}": self._writer().work() for n in range(2, self.settings.readings_writers + 1)
         }
-        return {"rollups": self._roll_up()} | more
+        return {"rollups": self._roll_up(), "upkeep": self._upkeep()} | more
 
     def _writer(self) -> "ReadingLane":
         """Another one that takes from the same connection, with a memory of its own."""
@@ -141,7 +141,7 @@ class ReadingLane(Lane):
         every_s = self.settings.rollups_every_s
         await keep_doing(rollups.step, asyncio.Event(), self.clock, every_s, "rollups")
 
-    async def upkeep(self) -> None:
+    async def _upkeep(self) -> None:
         while True:
             try:
                 async with self.pool.connection() as conn:

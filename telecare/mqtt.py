@@ -1,7 +1,9 @@
 """An MQTT 5 client for a URL: the one way in which our processes connect, but for ingest (ingest/inbox.py)."""
 
+import asyncio
 import socket
 import ssl
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,6 +53,26 @@ class PromptClient(aiomqtt.Client):
         self._connected.set_exception(aiomqtt.MqttError(f"the broker hung up ({reason_code})"))
         self._connected.exception()  # seen: whoever has given up already does not ask for it
 
+    async def while_connected(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work` until it ends or the connection breaks, which ends it at once.
+
+        A publish that waits for the broker's answer would otherwise wait for its whole timeout.
+
+        Raises:
+            aiomqtt.MqttError: the connection broke.
+        """
+        working = asyncio.create_task(work)
+        try:
+            await asyncio.wait({working, self._disconnected}, return_when=asyncio.FIRST_COMPLETED)
+            if not self._disconnected.done():
+                await working
+                return
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+        problem = self._disconnected.exception()
+        raise aiomqtt.MqttError("the connection broke") from problem
+
 
 def client_for(
     url: str,
@@ -60,7 +82,7 @@ def client_for(
     password: str | None = None,
     identifier: str | None = None,
     timeout_s: float = 5.0,
-) -> aiomqtt.Client:
+) -> PromptClient:
     """A client that logs in with the URL's name and password, or with those given. Use it with `async with`.
 
     Raises:

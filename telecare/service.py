@@ -4,8 +4,9 @@ import asyncio
 import logging
 import random
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from typing import Final
 
 import psycopg
 from psycopg import AsyncConnection
@@ -16,6 +17,8 @@ from telecare.heartbeat import EVERY_S, beat
 from telecare.logs import set_up_logs
 
 log = logging.getLogger("telecare")
+
+_TELL_AGAIN_S: Final = 1.0
 
 
 def run_until_stopped(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
@@ -31,31 +34,48 @@ def run_until_stopped(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     asyncio.run(guarded())
 
 
+class WorkerEnded(RuntimeError):
+    """A worker that works until it is told to end has ended by itself."""
+
+
 async def run_workers(stop: asyncio.Event, **workers: Awaitable[None]) -> None:
-    """Run named workers side by side until `stop`; one that fails takes the others with it."""
-
-    async def named(worker: Awaitable[None]) -> None:
-        await worker
-
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(named(worker), name=name) for name, worker in workers.items()]
-        await stop.wait()
-        for task in tasks:
-            task.cancel()
-
-
-def still_wanted() -> None:
-    """End here if we are to end. Called where errors out of a task group were dealt with.
-
-    A group that fails while its caller is cancelled raises the failure alone (Python 3.11), and a loop that deals with
-    it would go on for ever.
+    """Run named workers side by side until `stop`. One that fails, or ends by itself, takes the others with it.
 
     Raises:
-        asyncio.CancelledError: somebody waits for this task to end.
+        BaseExceptionGroup: what workers failed with, also while they were told to end; a `WorkerEnded` for one that
+            ended without a failure.
     """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+    tasks = [asyncio.create_task(_named(worker), name=name) for name, worker in workers.items()]
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    try:
+        done, _ = await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        await _end(tasks)
+    problems = [problem for task in tasks if not task.cancelled() and (problem := task.exception())]
+    if not problems and not stop.is_set():
+        # Nobody would do its work any more, and nobody would know.
+        names = ", ".join(task.get_name() for task in tasks if task in done)
+        problems = [WorkerEnded(f"ended by itself: {names}")]
+    if problems:
+        raise BaseExceptionGroup("workers failed", problems)
+
+
+async def _named(worker: Awaitable[None]) -> None:
+    await worker
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks until each has ended.
+
+    A task group that fails while its caller is cancelled raises the failure alone (Python 3.11), and a loop that deals
+    with the failure goes on: so it is told again.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_TELL_AGAIN_S)
 
 
 class Backoff:

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from tests.faults.conftest import Stage
-from tests.faults.proxy import Weather
 from tests.faults.verdict import finish
 from tests.faults.world import Plan, World, is_full
+from tests.proxy import Weather
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
 

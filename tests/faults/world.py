@@ -23,8 +23,8 @@ from telecare.settings import Settings, load_settings
 from tests.faults import console
 from tests.faults.devices import HubProcess, Pendant, Pressing
 from tests.faults.ledger import Ledger, take_receipts
-from tests.faults.proxy import Proxy
 from tests.faults.readings import ReadingsProcess
+from tests.proxy import Proxy
 from tests.system import running as up
 
 READINGS_HUBS: Final = 20
@@ -87,7 +87,7 @@ class World:
 
     async def well(self, within_s: float = 60.0) -> None:
         """Wait until /health says that alarms reach people."""
-        await until(self.system.healthy, within_s)
+        await asyncio.to_thread(self.system.wait_healthy, within_s)
 
     def count(self, query: str, *values: Any) -> Any:
         """The single value that a query finds."""

@@ -61,11 +61,24 @@ class System:
 
     def healthy(self) -> bool:
         """Whether /health answers 200 now."""
+        return not self.problems()
+
+    def problems(self) -> str:
+        """What /health finds wrong now, in words; '' where all is well."""
         try:
-            with urllib.request.urlopen(self.url + "/health", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
+            with urllib.request.urlopen(self.url + "/health", timeout=2):
+                return ""
+        except urllib.error.HTTPError as answer:
+            return answer.read().decode()
+        except OSError as problem:
+            return f"/health does not answer: {problem}"
+
+    def wait_healthy(self, timeout_s: float) -> None:
+        """Wait until /health answers 200; what it said last, if it does not."""
+        deadline = time.monotonic() + timeout_s
+        while problems := self.problems():
+            assert time.monotonic() < deadline, f"not well after {timeout_s:g} s: {problems}"
+            time.sleep(0.05)
 
 
 def clean_environment(**given: str) -> dict[str, str]:

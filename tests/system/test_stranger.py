@@ -146,7 +146,7 @@ def test_a_part_that_is_killed_comes_back_and_the_press_arrives(system: up.Syste
             return False
 
     up.wait_until(is_open, 15)
-    up.wait_until(system.healthy, 15)
+    system.wait_healthy(15)
     assert "starting it again" in system.output.read_text()
 
 

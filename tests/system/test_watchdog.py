@@ -125,7 +125,7 @@ def test_an_engine_that_stands_still_is_shouted_about_until_it_goes_on(system: u
         assert len(Outside.pings) == pings
     finally:
         os.kill(pid, signal.SIGCONT)
-    up.wait_until(system.healthy, NOTICED_S)
+    system.wait_healthy(NOTICED_S)
     up.wait_until(lambda: Outside.told[-1]["state"] == "clear", NOTICED_S)
     up.wait_until(lambda: len(Outside.pings) > pings, NOTICED_S)
     up.wait_until(lambda: troubles_in_stream(system, token) == [], 15)
@@ -138,7 +138,7 @@ def test_a_watchdog_that_stands_still_is_seen_by_health(system: up.System) -> No
         up.wait_until(lambda: says(system, "the watchdog has been silent"), NOTICED_S)
     finally:
         os.kill(pid, signal.SIGCONT)
-    up.wait_until(system.healthy, NOTICED_S)
+    system.wait_healthy(NOTICED_S)
 
 
 def test_a_watchdog_that_is_killed_comes_back(system: up.System) -> None:
@@ -147,7 +147,7 @@ def test_a_watchdog_that_is_killed_comes_back(system: up.System) -> None:
     up.wait_until(lambda: system.pids()["watchdog"] not in (pid, None), 15)
     pings = len(Outside.pings)
     up.wait_until(lambda: len(Outside.pings) > pings, NOTICED_S)
-    up.wait_until(system.healthy, NOTICED_S)
+    system.wait_healthy(NOTICED_S)
 
 
 def test_the_auditor_finds_that_everything_held_meanwhile(system: up.System) -> None:

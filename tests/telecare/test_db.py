@@ -10,8 +10,8 @@ from psycopg import AsyncConnection
 from telecare.clock import SystemClock
 from telecare.db import TRY_AGAIN, open_pool
 from telecare.service import keep_doing
-from tests.faults.proxy import Proxy
 from tests.helpers import until
+from tests.proxy import Proxy
 
 CUT_S = 6.5
 BACK_WITHIN_S = 7.0  # 3 s of waiting for a connection and 2 s between two attempts, and room for a busy machine

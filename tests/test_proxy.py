@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.faults.proxy import Proxy, Weather
+from tests.proxy import Proxy, Weather
 
 
 @asynccontextmanager

@@ -52,10 +52,28 @@ def write_alarm(fields: Mapping[str, Any], alarm_id: str, seq: int, now: datetim
     return msgspec.json.encode(alarm)
 
 
+@dataclass(frozen=True, slots=True)
+class ReceiptWait:
+    """How long an alarm that went out waits for its receipt: as long as its connection had stood then, within limits.
+
+    The younger a connection, the likelier the broker has just come back and the service is not there yet: what is sent
+    then reaches nobody. So an alarm goes out again 2, 4, 8, … seconds into a new connection, and seldom on an old one.
+    """
+
+    first_s: float
+    most_s: float
+
+    def for_age_s(self, age_s: float) -> float:
+        """Seconds to wait for the receipt of what was sent when the connection was `age_s` old."""
+        return min(max(age_s, self.first_s), self.most_s)
+
+
 @dataclass(slots=True)
 class Sent:
     """What went out on one connection, by seq. On a new one everything goes out again."""
 
+    begun: datetime  # when the connection was made
+    wait: ReceiptWait
     newest: int = 0  # the highest seq that was looked at: above it, nothing was sent
     passed_over: set[int] = field(default_factory=set)  # seqs up to `newest` that were held back
     _at: dict[int, datetime] = field(default_factory=dict)  # by seq, those sent longest ago first
@@ -74,9 +92,12 @@ class Sent:
         self.passed_over |= behind
         self.newest = max([self.newest, *behind])
 
-    def late(self, now: datetime, timeout_s: float, limit: int) -> list[int]:
-        """Those that went out more than `timeout_s` ago, longest ago first. Some may have had their receipt since."""
-        overdue = takewhile(lambda item: passed(item[1], timeout_s, now), self._at.items())
+    def _wait_s(self, sent_at: datetime) -> float:
+        return self.wait.for_age_s((sent_at - self.begun).total_seconds())
+
+    def late(self, now: datetime, limit: int) -> list[int]:
+        """Those that have waited too long, longest ago first. Some may have had their receipt since."""
+        overdue = takewhile(lambda item: passed(item[1], self._wait_s(item[1]), now), self._at.items())
         return [seq for seq, _ in islice(overdue, limit)]
 
     def forget(self, seqs: Iterable[int]) -> None:
@@ -85,10 +106,10 @@ class Sent:
             self._at.pop(seq, None)
             self.passed_over.discard(seq)
 
-    def look_again_s(self, now: datetime, timeout_s: float) -> float | None:
+    def look_again_s(self, now: datetime) -> float | None:
         """In how many seconds the next one is late; None: nothing waits for a receipt."""
         first = next(iter(self._at.values()), None)
-        return None if first is None else max(timeout_s - (now - first).total_seconds(), 0.0)
+        return None if first is None else max(self._wait_s(first) - (now - first).total_seconds(), 0.0)
 
 
 def fallback_due(waiting: Sequence[Waiting], now: datetime, after_s: float) -> list[Waiting]:

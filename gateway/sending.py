@@ -3,7 +3,7 @@
 import asyncio
 
 from gateway.connection import Connection
-from gateway.domain import Sent, Waiting
+from gateway.domain import ReceiptWait, Sent, Waiting
 from gateway.outbox import Outbox
 from gateway.outbox_alarms import By
 from gateway.settings import HubSettings
@@ -17,7 +17,7 @@ class AlarmSender:
     def __init__(self, settings: HubSettings, clock: Clock, outbox: Outbox, connection: Connection, by: By) -> None:
         self._settings, self._clock, self._outbox, self._connection = settings, clock, outbox, connection
         self._by: By = by
-        self._sent = Sent()
+        self._sent = Sent(clock.now(), ReceiptWait(settings.receipt_first_s, settings.receipt_timeout_s))
 
     async def step(self) -> float | None:
         """Publish the alarms that are due now; returns in how many seconds to look again, None when woken only.
@@ -47,14 +47,14 @@ class AlarmSender:
         if self._by == "first":
             self._sent.pass_over(held, fresh[-1].seq if fresh else None)
         released = sorted(self._sent.passed_over - held.keys())
-        late = self._sent.late(now, self._settings.receipt_timeout_s, max(limit - len(fresh), 0))
+        late = self._sent.late(now, max(limit - len(fresh), 0))
         again = self._outbox.again([*released, *late])
         self._sent.forget({*released, *late} - {alarm.seq for alarm in again})
         return [*fresh, *again]
 
     def _look_again_s(self) -> float | None:
         now = self._clock.now()
-        waits_s = [self._sent.look_again_s(now, self._settings.receipt_timeout_s), *self._outbox.held(now).values()]
+        waits_s = [self._sent.look_again_s(now), *self._outbox.held(now).values()]
         return min((wait_s for wait_s in waits_s if wait_s is not None), default=None)
 
     async def keep_sending(self, wake: asyncio.Event, sent: asyncio.Event | None = None) -> None:

@@ -158,6 +158,7 @@ def hub_settings(tmp_path: Path, shared_broker: BrokerProcess) -> HubSettings:
 
 def settings_for(broker: BrokerProcess, directory: Path, **changes: Any) -> HubSettings:
     hurried: dict[str, Any] = {
+        "receipt_first_s": 30.0,
         "receipt_timeout_s": 30.0,
         "readings_linger_s": 0.05,
         "backoff_first_s": 0.05,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.domain import (
     Attempts,
+    ReceiptWait,
     Sent,
     Waiting,
     connect_wait_s,
@@ -37,26 +38,52 @@ def at(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
+def sent_on(begun_s_ago: float = 3600) -> Sent:
+    """On a connection of that age."""
+    return Sent(at(-begun_s_ago), ReceiptWait(2, 10))
+
+
 def test_what_was_sent_is_late_after_its_time_the_longest_ago_first() -> None:
-    sent = Sent()
+    sent = sent_on()
     sent.note([1, 2], at(0))
     sent.note([3], at(4))
-    assert sent.late(at(9), 10, 10) == []
-    assert sent.look_again_s(at(9), 10) == 1
-    assert sent.late(at(14), 10, 10) == [1, 2, 3]
-    assert sent.late(at(14), 10, 2) == [1, 2]
+    assert sent.late(at(9), 10) == []
+    assert sent.look_again_s(at(9)) == 1
+    assert sent.late(at(14), 10) == [1, 2, 3]
+    assert sent.late(at(14), 2) == [1, 2]
     sent.note([1], at(14))
     sent.forget([2])
-    assert sent.late(at(14), 10, 10) == [3]
+    assert sent.late(at(14), 10) == [3]
     assert sent.newest == 3
 
 
+def test_on_a_new_connection_it_is_sent_again_soon_and_then_ever_more_rarely() -> None:
+    sent, sent_at, again = sent_on(0), 0.0, list[float]()
+    for _ in range(6):
+        sent.note([1], at(sent_at))
+        wait_s = sent.look_again_s(at(sent_at))
+        assert wait_s is not None
+        assert sent.late(at(sent_at + wait_s - 0.01), 1) == []
+        sent_at += wait_s
+        assert sent.late(at(sent_at), 1) == [1]
+        again.append(sent_at)
+    assert again == [2, 4, 8, 16, 26, 36]
+
+
+def test_what_was_sent_earlier_on_a_connection_is_late_earlier() -> None:
+    sent = sent_on(0)
+    for seq, second in enumerate((0, 1, 1.5, 3, 7, 30), start=1):
+        sent.note([seq], at(second))
+    assert sent.late(at(4), 10) == [1, 2, 3]
+    assert sent.late(at(100), 10) == [1, 2, 3, 4, 5, 6]
+
+
 def test_where_nothing_was_sent_the_hub_waits_to_be_woken() -> None:
-    assert Sent().look_again_s(NOW, 10) is None
+    assert sent_on().look_again_s(NOW) is None
 
 
 def test_a_repeat_that_is_held_back_does_not_hold_back_what_comes_after_it() -> None:
-    sent = Sent()
+    sent = sent_on()
     sent.note([1], NOW)
     sent.pass_over([2, 5], up_to=4)
     sent.note([3, 4], NOW)
@@ -70,10 +97,10 @@ def test_a_repeat_that_is_held_back_does_not_hold_back_what_comes_after_it() -> 
 
 @given(st.floats(-1e6, 1e6))
 def test_a_clock_put_back_makes_an_alarm_late_not_forgotten(sent_s_ago: float) -> None:
-    sent = Sent()
+    sent = sent_on()
     sent.note([1], at(-sent_s_ago))
-    again_s = sent.look_again_s(NOW, 10)
-    assert sent.late(NOW, 10, 1) == [1] or (again_s is not None and 0 < again_s <= 10)
+    again_s = sent.look_again_s(NOW)
+    assert sent.late(NOW, 1) == [1] or (again_s is not None and 0 < again_s <= 10)
 
 
 def test_time_passes_at_the_limit_and_not_before() -> None:

@@ -48,17 +48,17 @@ class Engine:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set."""
-        alarms, deadlines, asked, messages, commands = (asyncio.Event() for _ in range(5))
+        alarms, asked, messages, commands = (asyncio.Event() for _ in range(4))
         poll_s = self.settings.alerts_poll_s
         await run_workers(
             stop,
             listen=listen(
                 self.settings.database,
                 self.clock,
-                {store.ARRIVED: [alarms], store.CHANGED: [deadlines, asked, messages, commands]},
+                {store.ARRIVED: [alarms], store.CHANGED: [asked, messages, commands]},
             ),
             alarms=keep_doing(self.take_step, alarms, self.clock, poll_s, "alarms"),
-            deadlines=keep_doing(self.deadline_step, deadlines, self.clock, min(poll_s, 0.5), "deadlines"),
+            deadlines=keep_doing(self.deadline_step, asyncio.Event(), self.clock, min(poll_s, 0.5), "deadlines"),
             asks=keep_doing(self.ask_step, asked, self.clock, poll_s, "asks"),
             calls=keep_doing(self.call_step, asyncio.Event(), self.clock, poll_s, "calls"),
             messages=keep_doing(self.message_step, messages, self.clock, poll_s, "messages"),

@@ -4,7 +4,6 @@ import asyncio
 import json
 import random
 import time
-import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,12 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from bench.running import token_for, until_online
+from bench.watching import Receipts, Shown, watching
 from gateway.service import run as run_hub
 from gateway.settings import HubSettings
 from gateway.sockets import connect
 from telecare.clock import SystemClock
 from telecare.enrolment import enrol
-from telecare.mqtt import client_for
 from telecare.register.homes import NewDevice, NewHome, NewPerson
 from telecare.settings import Settings
 
@@ -34,6 +33,13 @@ class Ledger:
     kept: dict[str, float] = field(default_factory=dict)
     receipted: dict[str, float] = field(default_factory=dict)
     shown: dict[str, float] = field(default_factory=dict)
+
+    def seen(self, receipts: Receipts, shown: Shown) -> None:
+        """What the watchers saw."""
+        self.receipted |= receipts
+        for home, count, at in shown:
+            for alarm in self.order.get(home, [])[:count]:
+                self.shown.setdefault(alarm, at)
 
     def took_ms(self, what: dict[str, float], since: dict[str, float]) -> list[float]:
         """From one moment of each alarm to another."""
@@ -79,16 +85,12 @@ class Pressers:
 
     async def press(self, seconds: float, per_s: float) -> Ledger:
         """Press for `seconds`, and wait until all is told: when each press was kept, receipted and shown."""
-        ledger, stop = Ledger(self._order), asyncio.Event()
+        ledger = Ledger(self._order)
         token = await token_for(self._settings, "operator")
-        async with asyncio.TaskGroup() as group:
-            receipts = group.create_task(_watch_receipts(self._settings, ledger))
-            group.create_task(asyncio.to_thread(_watch_console, self._settings, token, ledger, stop))
-            await asyncio.sleep(1)
+        with watching(self._settings.mqtt, self._settings.port, token) as watchers:
             await self._press(ledger, seconds, per_s)
             await asyncio.sleep(SETTLE_S)
-            stop.set()
-            receipts.cancel()
+            ledger.seen(*await asyncio.to_thread(watchers.ended))
         return ledger
 
     async def _press(self, ledger: Ledger, seconds: float, per_s: float) -> None:
@@ -122,30 +124,3 @@ async def _kept(reader: asyncio.StreamReader) -> bytes:
         line = await reader.readline()
         if b'"kept"' in line:
             return line
-
-
-async def _watch_receipts(settings: Settings, ledger: Ledger) -> None:
-    async with client_for(settings.mqtt) as client:
-        await client.subscribe("telecare/v1/+/receipt", qos=0)
-        async for message in client.messages:
-            now = time.perf_counter()
-            assert isinstance(message.payload, bytes)
-            ledger.receipted.setdefault(json.loads(message.payload)["id"], now)
-
-
-def _watch_console(settings: Settings, token: str, ledger: Ledger, stop: asyncio.Event) -> None:
-    """A console's stream, on a thread of its own; the beat of every 5 s lets it see `stop`."""
-    seen: list[tuple[str, int, float]] = []
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{settings.port}/api/alerts/stream", headers={"Authorization": f"Bearer {token}"}
-    )
-    with urllib.request.urlopen(request, timeout=30) as stream:
-        for line in stream:
-            if line.startswith(b"data:") and b'"alarm_count"' in line:
-                alert = json.loads(line[5:])
-                seen.append((str(alert["home"]), int(alert["alarm_count"]), time.perf_counter()))
-            if stop.is_set():
-                break
-    for home, count, at in seen:
-        for alarm in ledger.order.get(home, [])[:count]:
-            ledger.shown.setdefault(alarm, at)

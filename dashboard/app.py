@@ -39,6 +39,7 @@ from telecare.settings import Settings
 log = logging.getLogger(__name__)
 
 _POOL: Final = 8
+_LIVE_POOL: Final = 3
 _PASSWORDS_AT_A_TIME: Final = 2
 
 
@@ -67,9 +68,13 @@ def create_app(settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def _run(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     static = StaticFiles(settings.data_dir)
-    async with open_pool(settings.database, name="dashboard", size=_POOL) as pool:
+    async with (
+        open_pool(settings.database, name="dashboard", size=_POOL) as pool,
+        # Of its own: a screen's next event never waits for somebody's report.
+        open_pool(settings.database, name="dashboard-live", size=_LIVE_POOL) as live,
+    ):
         shouts = Shouts(pool, settings)
-        feed = Feed(pool, settings.database, settings.beat_s, shouts.as_data)
+        feed = Feed(live, settings.database, settings.beat_s, shouts.as_data)
         await feed.start()
         app.state.parts = Parts(
             settings=settings,

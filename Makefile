@@ -31,8 +31,9 @@ test: $(DEV)
 	@sh tests/install_system_parts.sh
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not faults' tests
+	@$(MAKE) --no-print-directory test-faults-short
 
-# The short rows of the fault suite, about 10 minutes, alone on the machine.
+# The short rows of the fault suite, about 10 minutes, alone on the machine; the end of `make test`.
 test-faults-short: $(DEV)
 	@sh tests/install_system_parts.sh
 	@$(BIN)/python -m pytest -n 0 -m 'faults and ci' tests/faults

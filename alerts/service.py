@@ -30,6 +30,7 @@ log = logging.getLogger("alerts")
 NowOf = Callable[[Connection], Awaitable[datetime]]
 
 _RETIRE_EVERY_S = 3600.0
+_CROWD_PAUSE_S = 0.1  # between two hundreds of alarms of hubs gone mad
 
 
 class Engine:
@@ -48,16 +49,17 @@ class Engine:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set."""
-        alarms, asked, messages, commands = (asyncio.Event() for _ in range(4))
+        alarms, crowds, asked, messages, commands = (asyncio.Event() for _ in range(5))
         poll_s = self.settings.alerts_poll_s
         await run_workers(
             stop,
             listen=listen(
                 self.settings.database,
                 self.clock,
-                {store.ARRIVED: [alarms], store.CHANGED: [asked, messages, commands]},
+                {store.ARRIVED: [alarms, crowds], store.CHANGED: [asked, messages, commands]},
             ),
             alarms=keep_doing(self.take_step, alarms, self.clock, poll_s, "alarms"),
+            crowds=keep_doing(self.crowd_step, crowds, self.clock, poll_s, "crowds"),
             deadlines=keep_doing(self.deadline_step, asyncio.Event(), self.clock, min(poll_s, 0.5), "deadlines"),
             asks=keep_doing(self.ask_step, asked, self.clock, poll_s, "asks"),
             calls=keep_doing(self.call_step, asyncio.Event(), self.clock, poll_s, "calls"),
@@ -71,6 +73,13 @@ class Engine:
     async def take_step(self) -> bool:
         """Give the longest-waiting alarms their places (`taking`); False when none waits."""
         return await self._taking.step()
+
+    async def crowd_step(self) -> bool:
+        """Give those of hubs gone mad theirs, with a pause that leaves the machine to the others."""
+        took = await self._taking.crowd_step()
+        if took:
+            await self.clock.sleep(_CROWD_PAUSE_S)
+        return took
 
     # ------------------------------------------------------------ deadlines
 

@@ -36,6 +36,7 @@ class Turn(Enum):
 
     CALLS = auto()  # what is about one home, calls for help among them
     INCIDENTS = auto()  # what may have a shared cause
+    CROWDS = auto()  # what is about one home, of hubs that send more than a home can need
 
 
 class Taking:
@@ -45,26 +46,31 @@ class Taking:
         self._pool, self._settings, self._now_of = pool, settings, now_of
         self._aside: dict[UUID, float] = {}
         self._at_once = settings.incident_batch
-        self._only_crowds = False  # what waits about single homes comes of hubs that send more than a home can need
 
     async def step(self) -> bool:
-        """Give the longest-waiting alarms their places; False when none waits.
+        """Give the longest-waiting alarms their places; False when none waits but those of crowds.
 
         Nobody who calls waits behind a power cut: its alarms have their turn when no more calls wait.
         """
-        for turn in (Turn.INCIDENTS, Turn.CALLS) if self._only_crowds else (Turn.CALLS, Turn.INCIDENTS):
-            self._only_crowds = False
-            try:
-                if await self._some(ALARMS_PER_COMMIT, turn):
-                    return True
-            except _BUGS:
-                # One of them: the others must not wait for it.
-                log.exception("alarms could not be taken together", extra={"event": "alarms_one_by_one"})
-                for _ in range(ALARMS_PER_COMMIT):
-                    if not await self._one(turn):
-                        break
-                return True
-        return False
+        return await self._turn(Turn.CALLS) or await self._turn(Turn.INCIDENTS)
+
+    async def crowd_step(self) -> bool:
+        """Give some alarms of hubs that send more than a home can need their places; False when none waits.
+
+        Repeated beside `step`, so that nobody else waits until these are done.
+        """
+        return await self._turn(Turn.CROWDS)
+
+    async def _turn(self, turn: Turn) -> bool:
+        try:
+            return await self._some(ALARMS_PER_COMMIT, turn)
+        except _BUGS:
+            # One of them: the others must not wait for it.
+            log.exception("alarms could not be taken together", extra={"event": "alarms_one_by_one"})
+            for _ in range(ALARMS_PER_COMMIT):
+                if not await self._one(turn):
+                    break
+            return True
 
     async def _one(self, turn: Turn) -> bool:
         """One alarm, as one of a single home. One that cannot be taken is set aside for a while.
@@ -87,8 +93,8 @@ class Taking:
         self._aside = {alarm: until for alarm, until in self._aside.items() if until > now_s}
         async with self._pool.connection() as conn, conn.transaction():
             aside, told = list(self._aside), None
-            if turn is Turn.CALLS:
-                alarms = await taking_store.next_waiting(conn, aside, most)
+            if turn is not Turn.INCIDENTS:
+                alarms = await taking_store.next_waiting(conn, aside, most, crowding=turn is Turn.CROWDS)
             else:
                 told = await incidents.next_waiting(conn, aside, most if taking is not None else self._at_once)
                 alarms = [signal.alarm_id for signal in told]
@@ -99,27 +105,21 @@ class Taking:
             now, changed = await self._now_of(conn), list[int]()
             if told is not None and taking is None:
                 alarms, changed = await incidents.gather(conn, self._settings, told, now)
-            ends_with_crowd = await self._take(conn, alarms[:most], changed, now)
-            self._only_crowds = turn is Turn.CALLS and ends_with_crowd
+            await self._take(conn, alarms[:most], changed, now)
             return True
 
-    async def _take(self, conn: Connection, alarms: Sequence[UUID], changed: Sequence[int], now: datetime) -> bool:
-        """Give alarms of single homes their places; `changed` are incidents that have changed in this transaction.
-
-        Returns whether the last one comes of a hub that sends more than a home can need.
-        """
-        batch, crowding = _Batch(self._settings, now), False
+    async def _take(self, conn: Connection, alarms: Sequence[UUID], changed: Sequence[int], now: datetime) -> None:
+        """Give alarms of single homes their places; `changed` are incidents that have changed in this transaction."""
+        batch = _Batch(self._settings, now)
         placed: list[Placed] = []
         arrivals = await taking_store.arrivals(conn, alarms)
         if crowds := crowd_findings(arrivals, now):
             await raise_findings(conn, crowds, now)
         for arrival in arrivals:
-            crowding = arrival.crowding
             if arrival.cancels is None or not await batch.join_cancelled(conn, arrival):
                 placed.append((arrival, place(arrival)))
         await batch.open_or_join(conn, placed)
         await batch.write(conn, changed)
-        return crowding
 
 
 def crowd_findings(arrivals: Sequence[Arrival], now: datetime) -> list[Finding]:

@@ -17,20 +17,20 @@ from telecare.vocabulary import Kind
 
 _FEW: Final = 3  # a device name in more homes than this is a common name and tells nothing
 
-# Alarms of hubs that send more than a home can need come last (ingest/crowd.py).
+# Alarms of hubs that send more than a home can need are taken beside the others (ingest/crowd.py).
 NEXT_WAITING: Final = """
     select w.alarm_id from alarms_waiting w join alarms a on a.id = w.alarm_id
-     where not w.alarm_id = any(%(aside)s) and (a.test or not a.kind = any(%(shared)s))
-     order by w.crowding, w.received_at limit %(most)s for update of w skip locked
+     where not w.alarm_id = any(%(aside)s) and (a.test or not a.kind = any(%(shared)s)) and w.crowding = %(crowding)s
+     order by w.received_at limit %(most)s for update of w skip locked
 """
 
 
-async def next_waiting(conn: Connection, aside: list[UUID], most: int) -> list[UUID]:
+async def next_waiting(conn: Connection, aside: list[UUID], most: int, *, crowding: bool = False) -> list[UUID]:
     """The longest-waiting alarms that nobody else is taking, locked; alarms in `aside` are passed over.
 
     Those that may be part of an incident are left to `alerts.incidents`.
     """
-    values = {"aside": aside, "most": most, "shared": [kind.value for kind in SHARED]}
+    values = {"aside": aside, "most": most, "shared": [kind.value for kind in SHARED], "crowding": crowding}
     return [row[0] for row in await (await conn.execute(NEXT_WAITING, values)).fetchall()]
 
 

@@ -137,7 +137,8 @@ class District:
     async def work(self) -> int:
         """Work off what is due; in how many steps."""
         for steps in range(200):
-            if not (await self.supervision.step() or await self.engine.take_step()):
+            steps_of = (self.supervision.step, self.engine.take_step, self.engine.crowd_step)
+            if not any([await step() for step in steps_of]):
                 return steps
         raise AssertionError("there is no end to it")
 

@@ -138,6 +138,23 @@ async def test_nothing_is_acknowledged_before_it_is_committed(
         await until(lambda: hub.receipts() == {alarm["id"]: "stored"})
 
 
+async def test_no_reading_is_acknowledged_before_it_is_committed(
+    settings: Settings, pool: Pool, hub: Hub, database_url: str
+) -> None:
+    """An ingest that ends between receiving and committing leaves it with the broker, which gives it to the next."""
+    async with await psycopg.AsyncConnection.connect(database_url) as blocker:
+        async with reading_lane(settings, pool) as inbox:
+            await blocker.execute("lock table readings in access exclusive mode")
+            await hub.publish("readings", b'[{"n": "env-1/temperature", "u": "Cel", "v": 19.5, "t": 1795000000}]')
+            blocked = "select count(*) from pg_locks where not granted and relation = 'readings'::regclass"
+            await until(lambda: _exists(pool, f"select 1 where ({blocked}) > 0"))
+            assert inbox.subscribed
+        await blocker.rollback()
+    assert await one(pool, "select count(*) from readings") == 0
+    async with reading_lane(settings, pool):
+        await until(lambda: _exists(pool, "select 1 from readings where value = 19.5"))
+
+
 async def test_an_alarm_survives_a_database_that_goes_away(
     settings: Settings, pool: Pool, hub: Hub, database_url: str
 ) -> None:

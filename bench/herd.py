@@ -119,7 +119,11 @@ class _Hub(asyncio.Protocol):
                 self._accepted(mqtt_reader.refusal(control))
         if messages and self._transport is not None:
             self._transport.write(mqtt_reader.acknowledgements([message.mid for message in messages]))
-        if self.receipted is not None and any(self._alarm_id.encode() in message.payload for message in messages):
+        if (
+            self.receipted is not None
+            and not self.receipted.done()
+            and any(self._alarm_id.encode() in message.payload for message in messages)
+        ):
             self.receipted.set_result(time.perf_counter())
 
     def _accepted(self, refusal: int | None) -> None:

@@ -47,6 +47,8 @@ class PromptClient(aiomqtt.Client):
         reason_code: ReasonCode,
         properties: Properties | None = None,
     ) -> None:
+        if self._connected.cancelled():
+            return  # nobody waits any more, and aiomqtt would raise here, which keeps paho from closing the socket
         if self._connected.done():
             super()._on_disconnect(client, userdata, flags, reason_code, properties)
             return

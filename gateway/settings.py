@@ -30,10 +30,8 @@ class HubSettings:
     mqtt_ca_file: Path | None = None  # certificates that vouch for an mqtts:// broker; None: the system's
 
     heartbeat_s: float = 60.0  # until a `configure` command changes it
-    receipt_first_s: float = 2.0  # an alarm sent on a new connection, without a receipt, is sent again after this,
-    receipt_timeout_s: float = (
-        10.0  # ... then after twice as long, up to this; on one that has stood so long after this
-    )
+    receipt_first_s: float = 2.0  # on a new connection an alarm without a receipt is sent again after this,
+    receipt_timeout_s: float = 10.0  # ... then after ever longer, up to this; on an old one after this
     alarms_in_flight: int = 10  # alarms that wait for the broker's PUBACK at once
     repeat_within_s: float = 10.0  # a frame without `ref` that says the same so soon is a repeat; 0: never
     readings_linger_s: float = 1.0  # readings wait this long for company: one commit, one pack

@@ -1,8 +1,11 @@
 """The lane of alarms: a connection, a process and a commit of their own, so that nothing else can hold them up."""
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from ingest import store
@@ -35,6 +38,9 @@ class AlarmLane(Lane):
         super().__init__(pool, inbox, settings, clock, who)
         self._broker = inbox
         self._crowd = Crowd(settings.alarms_burst, settings.alarms_per_min / 60)
+        self._aside: deque[Message] = deque()  # of hubs that crowd
+        self._came_aside, self._room_aside = asyncio.Event(), asyncio.Event()
+        self._room_aside.set()
 
     def tell(self, receipts: Sequence[tuple[str, Receipt]]) -> None:
         """Publish each to its hub."""
@@ -42,9 +48,46 @@ class AlarmLane(Lane):
             self._broker.publish(topic(hub, "receipt"), encode(message))
 
     async def take(self) -> list[Message]:
-        return await self.inbox.take(ALARMS_PER_COMMIT)
+        """The alarms for the next commit; waits for one. Those that crowd are put aside for `crowd_step`."""
+        while True:
+            await self._room_aside.wait()
+            messages = await self.inbox.take(ALARMS_PER_COMMIT)
+            at_once = [message for message in messages if not self._crowds(message)]
+            if at_once:
+                return at_once
+
+    def _crowds(self, message: Message) -> bool:
+        """Put aside a message of a hub that sends more than a home can need."""
+        if not self._crowd.crowds(message.topic, asyncio.get_running_loop().time()):
+            return False
+        self._aside.append(message)
+        self._came_aside.set()
+        if len(self._aside) >= self.settings.ingest_buffer:
+            self._room_aside.clear()
+        return True
+
+    async def crowd_step(self) -> None:
+        """Store what was put aside, many in a commit, beside the others: a mad hub costs few commits."""
+        await self._came_aside.wait()
+        await asyncio.sleep(self.settings.crowd_linger_ms / 1000)
+        while messages := [self._aside.popleft() for _ in range(min(len(self._aside), ALARMS_PER_COMMIT))]:
+            self._room_aside.set()
+            await self.store(messages, partial(self._keep, crowding=True))
+        self._came_aside.clear()
+
+    async def _keep_up_with_crowds(self) -> None:
+        while True:
+            await self.crowd_step()
+
+    def helpers(self) -> dict[str, Awaitable[None]]:
+        return {"crowds": self._keep_up_with_crowds()}
 
     async def keep(self, conn: Connection, messages: Sequence[Message], now: datetime) -> list[tuple[str, Receipt]]:
+        return await self._keep(conn, messages, now, crowding=False)
+
+    async def _keep(
+        self, conn: Connection, messages: Sequence[Message], now: datetime, *, crowding: bool
+    ) -> list[tuple[str, Receipt]]:
         taken: list[tuple[Message, Intake]] = []
         for message in messages:
             try:
@@ -52,7 +95,6 @@ class AlarmLane(Lane):
             except UnreadableMessage as problem:
                 await store.keep_unreadable(conn, None, message.topic, message.payload, str(problem), now)
                 continue
-            crowding = self._crowd.crowds(hub, now.timestamp())
             taken.append((message, take_in(hub, message.payload, now, self._ahead, crowding=crowding)))
         saved = await store.save_alarms(conn, [intake for _, intake in taken], now)
         return [

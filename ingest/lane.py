@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 import psycopg
@@ -19,6 +19,9 @@ from telecare.settings import Settings
 from telecare.wire import Receipt
 
 log = logging.getLogger("ingest")
+
+
+Keep = Callable[[Connection, Sequence[Message], datetime], Awaitable[list[tuple[str, Receipt]]]]
 
 
 class Lane(ABC):
@@ -40,11 +43,14 @@ class Lane(ABC):
 
     async def step(self) -> None:
         """Take, store, commit, then acknowledge and send receipts. A database that is away is waited for."""
-        messages = await self.take()
+        await self.store(await self.take(), self.keep)
+
+    async def store(self, messages: Sequence[Message], keep: Keep) -> None:
+        """Let `keep` store messages, commit, then acknowledge them and send the receipts."""
         backoff = Backoff()
         while True:
             try:
-                receipts = await self._commit(messages)
+                receipts = await self._commit(messages, keep)
                 break
             except TRY_AGAIN as problem:
                 log.warning("database away", extra={"event": "database_away", "why": type(problem).__name__})
@@ -55,14 +61,14 @@ class Lane(ABC):
     def tell(self, receipts: Sequence[tuple[str, Receipt]]) -> None:  # noqa: B027  (readings get none)
         """Send receipts."""
 
-    async def _commit(self, messages: Sequence[Message]) -> list[tuple[str, Receipt]]:
+    async def _commit(self, messages: Sequence[Message], keep: Keep) -> list[tuple[str, Receipt]]:
         try:
             async with self.pool.connection() as conn, conn.transaction():
-                return await self.keep(conn, messages, await database_now(conn))
+                return await keep(conn, messages, await database_now(conn))
         except (psycopg.DataError, psycopg.IntegrityError) as problem:
             # Our checks let through what the database refuses. One such message must not take others with it.
             if len(messages) > 1:
-                return [one for message in messages for one in await self._commit([message])]
+                return [one for message in messages for one in await self._commit([message], keep)]
             await self._set_aside(messages[0], problem)
             return []
 

@@ -9,7 +9,7 @@ from typing import Final
 import psycopg
 
 from ingest import quick, store
-from ingest.lane import Lane
+from ingest.lane import Keep, Lane
 from ingest.mqtt_reader import Message
 from ingest.partitions import engine_of
 from ingest.readings_store import Columns, Name, save_readings, series_ids
@@ -105,9 +105,9 @@ class ReadingLane(Lane):
         self._fresh = found
         return self._series | found
 
-    async def _commit(self, messages: Sequence[Message]) -> list[tuple[str, Receipt]]:
+    async def _commit(self, messages: Sequence[Message], keep: Keep) -> list[tuple[str, Receipt]]:
         self._fresh = {}
-        receipts = await super()._commit(messages)
+        receipts = await super()._commit(messages, keep)
         if len(self._series) > _SERIES_REMEMBERED:
             self._series.clear()
             self._known.clear()

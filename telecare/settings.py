@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     readings_writers: int = Field(2, ge=1, le=16, description="commits of readings under way at once, in one process")
     alarms_burst: int = Field(60, ge=1, description="alarms of one hub at once before its further ones are taken last")
     alarms_per_min: float = Field(30, gt=0, description="alarms of one hub a minute, for ever, that are taken at once")
+    crowd_linger_ms: float = Field(
+        250, ge=0, le=5000, description="alarms above that allowance wait this long for company, in ms"
+    )
     broker_answer_s: Seconds = Field(10, description="the broker answers ingest within this, or is connected to anew")
     adopt_every_s: Seconds = Field(
         5, description="an ingest process looks this often for what another has left at the broker"

@@ -138,6 +138,34 @@ async def test_nothing_is_acknowledged_before_it_is_committed(
         await until(lambda: hub.receipts() == {alarm["id"]: "stored"})
 
 
+async def test_a_hub_gone_mad_is_stored_in_few_commits_and_receipted_and_nobody_waits_for_it(
+    settings: Settings, pool: Pool, hub: Hub
+) -> None:
+    few = settings.model_copy(update={"alarms_burst": 3, "alarms_per_min": 0.1, "crowd_linger_ms": 300.0})
+    async with alarm_lane(few, pool), connected(settings, await enrolled(settings)) as other:
+        alarms = [await hub.press() for _ in range(60)]
+        calm = await other.press()
+        await until(lambda: other.receipts() == {calm["id"]: "stored"})
+        await until(lambda: hub.receipts() == {alarm["id"]: "stored" for alarm in alarms})
+    assert await one(pool, "select count(*) from alarms where crowding") == 57
+    assert await one(pool, "select count(*) from alarms where not crowding") == 4
+    assert await one(pool, "select count(distinct received_at) from alarms where crowding") <= 5
+
+
+async def test_a_crowding_alarm_is_not_acknowledged_before_it_is_committed(
+    settings: Settings, pool: Pool, hub: Hub
+) -> None:
+    """An ingest that ends while it waits for company leaves it with the broker, which gives it to the next."""
+    few = settings.model_copy(update={"alarms_burst": 1, "alarms_per_min": 0.1, "crowd_linger_ms": 5000.0})
+    async with alarm_lane(few, pool):
+        first, crowding = await hub.press(), await hub.press()
+        await until(lambda: hub.receipts() == {first["id"]: "stored"})
+        await asyncio.sleep(0.2)
+    assert await one(pool, "select count(*) from alarms") == 1
+    async with alarm_lane(few, pool):
+        await until(lambda: hub.receipts() == {first["id"]: "stored", crowding["id"]: "stored"})
+
+
 async def test_no_reading_is_acknowledged_before_it_is_committed(
     settings: Settings, pool: Pool, hub: Hub, database_url: str
 ) -> None:

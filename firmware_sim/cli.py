@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from firmware_sim.falls import cli as falls
 from telecare.errors import CannotStart, Refused
 from telecare.settings import Settings, load_settings
 from telecare.vocabulary import NEEDS_A_PERSON, Kind
@@ -28,6 +29,7 @@ def register(app: typer.Typer) -> None:
     app.command("simulate-year")(_simulate_year)
     app.command("press")(_press)
     app.command("replay")(_replay)
+    falls.register(app)
 
 
 def _say(line: str) -> None:

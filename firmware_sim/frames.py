@@ -39,7 +39,20 @@ class ReadingFrame(msgspec.Struct, frozen=True, kw_only=True, tag_field="frame",
     at: str
 
 
-DeviceFrame = Hello | AlarmFrame | ReadingFrame
+class ImpactFrame(msgspec.Struct, frozen=True, kw_only=True, tag_field="frame", tag="impact"):
+    """What the trigger let through, for the hub to judge. `window` is as `gateway.falls.window` writes it."""
+
+    device: str
+    ref: str
+    at: str
+    detector: str
+    peak_g: float
+    worn: bool | None
+    worn_at: str | None
+    window: str
+
+
+DeviceFrame = Hello | AlarmFrame | ImpactFrame | ReadingFrame
 
 
 def reading(device: str, measure: str, value: bool | float, at: datetime) -> ReadingFrame:
@@ -68,6 +81,22 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, tag_field="frame", tag="ke
     id: str
 
 
+class Judged(msgspec.Struct, frozen=True, kw_only=True, tag_field="frame", tag="judged"):
+    """What an impact is. With an `id` the hub has it on its disk, and sends it after the pre-alarm."""
+
+    ref: str
+    verdict: str
+    id: str | None
+    prealarm_s: float
+
+
+class TakenBack(msgspec.Struct, frozen=True, kw_only=True, tag_field="frame", tag="taken-back"):
+    """The fall that a `cancel` names was in its pre-alarm, and is not sent."""
+
+    ref: str
+    id: str
+
+
 class RefusedFrame(msgspec.Struct, frozen=True, kw_only=True, tag_field="frame", tag="refused"):
     """The hub could not read a frame."""
 
@@ -82,7 +111,7 @@ class Announce(msgspec.Struct, frozen=True, kw_only=True, tag_field="frame", tag
     alarm: str | None = None
 
 
-HubFrame = Kept | RefusedFrame | Announce
+HubFrame = Kept | Judged | TakenBack | RefusedFrame | Announce
 
 _HUB_FRAMES: msgspec.json.Decoder[HubFrame] = msgspec.json.Decoder(HubFrame)
 

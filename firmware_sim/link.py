@@ -7,7 +7,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from firmware_sim.frames import AlarmFrame, Announce, Hello, Kept, ReadingFrame, read_hub_frame, write
+from firmware_sim.frames import (
+    AlarmFrame,
+    Announce,
+    Hello,
+    ImpactFrame,
+    Judged,
+    Kept,
+    ReadingFrame,
+    RefusedFrame,
+    TakenBack,
+    read_hub_frame,
+    write,
+)
 from gateway.sockets import connect
 from telecare.clock import Clock
 from telecare.errors import UnreadableMessage
@@ -16,6 +28,8 @@ log = logging.getLogger("firmware_sim")
 
 RETRY_S: Final = 2.0  # an alarm that the hub has not kept is sent again after this
 RECONNECT_S: Final = 0.5
+
+Answer = Kept | Judged | TakenBack
 
 
 class Link:
@@ -28,7 +42,7 @@ class Link:
         self._socket, self._devices, self._clock = socket, list(devices), clock
         self._heard = heard
         self._writer: asyncio.StreamWriter | None = None
-        self._waiting: dict[str, tuple[AlarmFrame, asyncio.Future[str]]] = {}
+        self._waiting: dict[str, tuple[AlarmFrame | ImpactFrame, asyncio.Future[Answer]]] = {}
 
     @property
     def connected(self) -> bool:
@@ -61,15 +75,16 @@ class Link:
         except UnreadableMessage as problem:
             log.warning("hub not understood", extra={"event": "hub_frame", "why": str(problem)})
             return
-        if isinstance(frame, Kept):
-            waiting = self._waiting.get(frame.ref)
-            if waiting is not None and not waiting[1].done():
-                waiting[1].set_result(frame.id)
-        elif isinstance(frame, Announce):
-            if self._heard is not None:
-                self._heard(frame)
-        else:
-            log.warning("frame refused", extra={"event": "frame_refused", "why": frame.reason})
+        match frame:
+            case Kept() | Judged() | TakenBack():
+                waiting = self._waiting.get(frame.ref)
+                if waiting is not None and not waiting[1].done():
+                    waiting[1].set_result(frame)
+            case Announce():
+                if self._heard is not None:
+                    self._heard(frame)
+            case RefusedFrame():
+                log.warning("frame refused", extra={"event": "frame_refused", "why": frame.reason})
 
     def tell(self, frame: ReadingFrame) -> None:
         """Send a reading, if the hub is there."""
@@ -83,8 +98,21 @@ class Link:
                 await self._writer.drain()
 
     async def alarm(self, frame: AlarmFrame) -> str:
-        """Send an alarm until the hub has kept it; the alarm's id."""
-        kept: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        """Send an alarm until the hub has kept it, or has taken back the fall that it cancels; the alarm's id."""
+        answer = await self._answered(frame)
+        if isinstance(answer, Judged):
+            raise UnreadableMessage("an alarm was answered as if it were an impact")
+        return answer.id
+
+    async def impact(self, frame: ImpactFrame) -> Judged:
+        """Send an impact until the hub has judged it."""
+        answer = await self._answered(frame)
+        if not isinstance(answer, Judged):
+            raise UnreadableMessage("an impact was answered as if it were an alarm")
+        return answer
+
+    async def _answered(self, frame: AlarmFrame | ImpactFrame) -> Answer:
+        kept: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting[frame.ref] = (frame, kept)
         try:
             while True:

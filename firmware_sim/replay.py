@@ -4,15 +4,16 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from firmware_sim import pendant
-from firmware_sim.frames import AlarmFrame
+from firmware_sim.falls.listen import samples
+from firmware_sim.frames import AlarmFrame, ImpactFrame, ReadingFrame
 from firmware_sim.homes import SimulatedHub, hubs_of
 from firmware_sim.link import Link
-from firmware_sim.pendant import Pendant
+from firmware_sim.pendant import Frame, Pendant
 from firmware_sim.recordings import Trial
 from gateway.outbox import Outbox
 from gateway.service import run as run_hub
@@ -72,6 +73,8 @@ async def replay(
     for trial in trials:
         name = hub_name(trial.subject)
         (hub,) = await hubs_of(settings, {name: home_of(trial.subject)})
+        if speed is None:  # nobody is there to take a fall back
+            hub = replace(hub, settings=replace(hub.settings, prealarm_s=0.0))
         async with _home(hub, clock) as link:
             yield await _play(trial, hub, link, clock, speed)
 
@@ -94,48 +97,56 @@ async def _play(trial: Trial, hub: SimulatedHub, link: Link, clock: Clock, speed
     begun = clock.now()
     # The recording's zero, by our clock, so that its end is now when all of it has been played.
     takes_s = trial.length_s / speed if speed else 0.0
-    zero = begun + timedelta(seconds=takes_s - trial.samples[-1].t)
-    raised = [
-        await _deliver(frame, zero, hub, link, clock) async for frame in _alarms(trial, zero, begun, clock, speed)
-    ]
+    zero = begun + timedelta(seconds=takes_s - float(trial.t[-1]))
+    raised = []
+    async for frame in _frames(trial, zero, begun, clock, speed):
+        if isinstance(frame, ReadingFrame):
+            link.tell(frame)
+        elif (one := await _deliver(frame, zero, hub, link, clock)) is not None:
+            raised.append(one)
     with closing(Outbox(hub.settings.outbox_path)) as outbox:
         await _until(lambda: outbox.count() == 0, clock, "the hub's outbox has not been emptied")
     return Played(trial, tuple(raised))
 
 
-async def _alarms(
+async def _frames(
     trial: Trial, zero: datetime, begun: datetime, clock: Clock, speed: float | None
-) -> AsyncIterator[AlarmFrame]:
-    """What the pendant raises while it feels the trial's samples."""
-    worn = Pendant(DEVICE, uuid7().hex[-8:])
-    first = trial.samples[0].t
-    for sample in trial.samples:
+) -> AsyncIterator[Frame]:
+    """What the pendant says while it feels the trial's samples."""
+    worn = Pendant(DEVICE, uuid7().hex[-8:], worn_at=trial.position)
+    for sample in samples(trial):
         if speed:
-            ahead_s = (sample.t - first) / speed - (clock.now() - begun).total_seconds()
+            ahead_s = (sample.t / 1000 - trial.t[0]) / speed - (clock.now() - begun).total_seconds()
             if ahead_s > _STEP_S:
                 await clock.sleep(ahead_s)
-        worn, frame = pendant.feel(worn, sample, zero)
-        if frame is not None:
+        worn, said = pendant.feel(worn, sample, zero)
+        for frame in said:
             yield frame
-    worn, frame = pendant.rest(worn, zero)
-    if frame is not None:
+    worn, said = pendant.rest(worn, zero)
+    for frame in said:
         yield frame
 
 
-async def _deliver(frame: AlarmFrame, zero: datetime, hub: SimulatedHub, link: Link, clock: Clock) -> Raised:
+async def _deliver(
+    frame: AlarmFrame | ImpactFrame, zero: datetime, hub: SimulatedHub, link: Link, clock: Clock
+) -> Raised | None:
+    """Give the hub an alarm, or an impact; None where that was no fall."""
     sent = clock.now()
     async with asyncio.timeout(RECEIPT_WITHIN_S):
-        alarm = await link.alarm(frame)
+        alarm = await link.alarm(frame) if isinstance(frame, AlarmFrame) else (await link.impact(frame)).id
+    if alarm is None:
+        return None
     with closing(Outbox(hub.settings.outbox_path)) as outbox:
-        await _until(lambda: not outbox.holds(alarm), clock, f"no receipt for alarm {alarm}")
+        longest_s = RECEIPT_WITHIN_S + hub.settings.prealarm_s
+        await _until(lambda: not outbox.holds(alarm), clock, f"no receipt for alarm {alarm}", longest_s)
     took = clock.now() - sent
     fell = datetime.fromisoformat(frame.at)
     return Raised(round((fell - zero).total_seconds(), 2), alarm, round(took.total_seconds() * 1000, 1))
 
 
-async def _until(so: Callable[[], bool], clock: Clock, otherwise: str) -> None:
-    for _ in range(int(RECEIPT_WITHIN_S / _LOOK_EVERY_S)):
+async def _until(so: Callable[[], bool], clock: Clock, otherwise: str, longest_s: float = RECEIPT_WITHIN_S) -> None:
+    for _ in range(int(longest_s / _LOOK_EVERY_S)):
         if so():
             return
         await clock.sleep(_LOOK_EVERY_S)
-    raise CannotStart(f"{otherwise} after {RECEIPT_WITHIN_S:g} s: is the service running?")
+    raise CannotStart(f"{otherwise} after {longest_s:g} s: is the service running?")

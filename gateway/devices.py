@@ -5,21 +5,26 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from gateway import frames
 from gateway.domain import passed, urgent
-from gateway.frames import AlarmFrame, BadFrame, Hello, Lines
+from gateway.falling import Falling
+from gateway.frames import AlarmFrame, BadFrame, Hello, ImpactFrame, Lines
 from gateway.outbox import Outbox
 from gateway.outbox_file import NoRoom
 from gateway.settings import HubSettings
 from gateway.waking import Wakes
 from telecare.clock import Clock
 from telecare.senml import Reading
+from telecare.vocabulary import Kind
 
 log = logging.getLogger("gateway")
 
 _CHUNK_BYTES: Final = 64 * 1024
+
+PREALARM: Final = "pre-alarm"  # the hub and the pendant beep: a press of the cancel button ends it
+TAKEN_BACK: Final = "taken-back"
 
 Announce = Callable[[str, str | None], int]  # text and alarm's id, to how many devices heard it
 
@@ -27,8 +32,9 @@ Announce = Callable[[str, str | None], int]  # text and alarm's id, to how many 
 class Devices:
     """The devices of one home."""
 
-    def __init__(self, settings: HubSettings, clock: Clock, outbox: Outbox, wakes: Wakes) -> None:
+    def __init__(self, settings: HubSettings, clock: Clock, outbox: Outbox, wakes: Wakes, falling: Falling) -> None:
         self._settings, self._clock, self._outbox, self._wakes = settings, clock, outbox, wakes
+        self._falling = falling
         self._listening: set[asyncio.StreamWriter] = set()
         self._readings: list[Reading] = []  # not yet in the outbox
         self._readings_came = asyncio.Event()
@@ -59,7 +65,9 @@ class Devices:
                     self._listening.add(writer)
                     return b""
                 case AlarmFrame() as alarm:
-                    return self._keep(alarm)
+                    return self._answered(alarm.ref, lambda: self._keep(alarm))
+                case ImpactFrame() as impact:
+                    return self._answered(impact.ref, lambda: self._judge(impact))
                 case Reading() as reading:
                     self._hold(reading)
                     return b""
@@ -69,16 +77,31 @@ class Devices:
             )
             return frames.refused(problem.reason, problem.ref)
 
-    def _keep(self, alarm: AlarmFrame) -> bytes:
-        now = self._clock.now()
+    def _answered(self, ref: Any, keep: Callable[[], bytes]) -> bytes:
         try:
-            alarm_id, new = self._outbox.keep_alarm(
-                alarm.fields, alarm.key, now, repeat_within_s=self._settings.repeat_within_s
-            )
+            return keep()
         except NoRoom:
             # Never "kept": the device goes on sending, and the next time there may be room.
             log.critical("no room for an alarm", extra={"event": "no_room_for_alarm", "hub": self._settings.hub})
-            return frames.refused("no room: send it again", alarm.ref)
+            return frames.refused("no room: send it again", ref)
+
+    def _judge(self, impact: ImpactFrame) -> bytes:
+        answer, held = self._falling.take(impact)
+        if held is not None:
+            self.announce(PREALARM, held)
+        return answer
+
+    def _keep(self, alarm: AlarmFrame) -> bytes:
+        if alarm.fields.get("kind") == Kind.CANCEL:
+            cancelled = _cancelled(alarm)
+            if self._falling.taken_back(cancelled):
+                self.announce(TAKEN_BACK, cancelled)
+                return frames.taken_back(alarm.ref, str(cancelled))
+        elif urgent(alarm.fields.get("kind")):
+            self._falling.pressed()
+        alarm_id, new = self._outbox.keep_alarm(
+            alarm.fields, alarm.key, self._clock.now(), repeat_within_s=self._settings.repeat_within_s
+        )
         # Committed, so the device may forget it from here on.
         if new:
             log.info("alarm kept", extra={"event": "alarm_kept", "hub": self._settings.hub, "alarm": alarm_id})
@@ -136,3 +159,9 @@ class Devices:
             await self._readings_came.wait()
             await asyncio.sleep(self._settings.readings_linger_s)
             self.store_readings()
+
+
+def _cancelled(alarm: AlarmFrame) -> Any:
+    """The alarm that a `cancel` speaks of."""
+    evidence = alarm.fields.get("evidence")
+    return evidence.get("cancels") if isinstance(evidence, dict) else None

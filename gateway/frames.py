@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import msgspec
 
@@ -52,7 +52,26 @@ class AlarmFrame:
         return text.decode() if len(text) <= _REF_KEY_LIMIT else hashlib.sha256(text).hexdigest()
 
 
-Frame = Hello | AlarmFrame | Reading
+@dataclass(frozen=True, slots=True)
+class ImpactFrame:
+    """What a pendant's trigger let through. Only `device` and `ref` matter for custody; the rest is taken as it is."""
+
+    ref: Any
+    device: str
+    at: str | None
+    window: str | None
+    detector: str
+    peak_g: float | None
+    worn: bool | None
+    worn_at: str | None
+
+    @property
+    def key(self) -> str | None:
+        """As an alarm frame's."""
+        return AlarmFrame(self.ref, {"device": self.device}).key
+
+
+Frame = Hello | AlarmFrame | ImpactFrame | Reading
 
 
 class Lines:
@@ -91,12 +110,34 @@ def read_frame(line: bytes, now: datetime) -> Frame:
     match raw.get("frame"):
         case "alarm":
             return AlarmFrame(raw.get("ref"), {name: raw[name] for name in _ALARM_FIELDS if name in raw})
+        case "impact":
+            return _impact(raw)
         case "reading":
             return _reading(raw, now)
         case "hello":
             return Hello()
         case _:
-            raise BadFrame("frame: not one of hello, alarm, reading", raw.get("ref"))
+            raise BadFrame("frame: not one of hello, alarm, impact, reading", raw.get("ref"))
+
+
+def _impact(raw: dict[str, Any]) -> ImpactFrame:
+    """Somebody may have fallen: a field that is odd is left out, and what is left is judged."""
+
+    def of(name: str, kind: type[Any]) -> Any:
+        value = raw.get(name)
+        return value if isinstance(value, kind) else None
+
+    peak_g = raw.get("peak_g")
+    return ImpactFrame(
+        ref=raw.get("ref"),
+        device=str(raw.get("device")),
+        at=of("at", str),
+        window=of("window", str),
+        detector=of("detector", str) or "",
+        peak_g=peak_g if isinstance(peak_g, int | float) and not isinstance(peak_g, bool) else None,
+        worn=of("worn", bool),
+        worn_at=of("worn_at", str),
+    )
 
 
 def _object(line: bytes) -> dict[str, Any]:
@@ -125,9 +166,14 @@ def _bounded(digits: str) -> float | str:
     return number if math.isfinite(number) else digits
 
 
+def is_name(device: Any) -> TypeGuard[str]:
+    """Whether readings can be of a device of this name."""
+    return isinstance(device, str) and len(device) <= NAME_LIMIT and _NAME.fullmatch(device) is not None
+
+
 def _reading(raw: dict[str, Any], now: datetime) -> Reading:
     device, measure, value = raw.get("device"), raw.get("measure"), raw.get("value")
-    if not isinstance(device, str) or len(device) > NAME_LIMIT or not _NAME.fullmatch(device):
+    if not is_name(device):
         raise BadFrame("device: not a name")
     if not isinstance(measure, str) or measure not in MEASURES:
         raise BadFrame("measure: not one we know")
@@ -168,6 +214,16 @@ def _instant(at: Any, now: datetime) -> datetime:
 def kept(ref: Any, alarm_id: str) -> bytes:
     """The alarm is in the outbox, on the disk."""
     return _line({"frame": "kept", "ref": ref, "id": alarm_id})
+
+
+def judged(ref: Any, verdict: str, alarm_id: str | None, prealarm_s: float) -> bytes:
+    """What an impact is; with an id it is kept, and is sent after the pre-alarm unless it is taken back."""
+    return _line({"frame": "judged", "ref": ref, "verdict": verdict, "id": alarm_id, "prealarm_s": prealarm_s})
+
+
+def taken_back(ref: Any, alarm_id: str) -> bytes:
+    """The fall was still in its pre-alarm, and is not sent."""
+    return _line({"frame": "taken-back", "ref": ref, "id": alarm_id})
 
 
 def refused(reason: str, ref: Any = None) -> bytes:

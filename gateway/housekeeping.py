@@ -10,6 +10,7 @@ from gateway.outbox_file import NoRoom
 from gateway.settings import HubSettings
 from gateway.waking import Wakes
 from telecare.clock import Clock
+from telecare.senml import Reading
 from telecare.vocabulary import Kind
 
 log = logging.getLogger("gateway")
@@ -42,6 +43,7 @@ class Housekeeping:
         now = self._clock.now()
         self._mark_fallback(now)
         self._look_at_disk(now)
+        self._sum_falls(now)
         self._outbox.forget(now, refs_kept_s=self._settings.refs_kept_s, commands_kept_s=self._settings.commands_kept_s)
         self._outbox.forget_ledger(
             now, kept_s=self._settings.ledger_kept_s, limit_rows=self._settings.ledger_limit_rows
@@ -57,6 +59,14 @@ class Housekeeping:
             log.error("fallback due", extra={"event": "fallback_due", "hub": self._settings.hub, "alarm": alarm.id})
         self._wakes.second.set()
         self._wakes.hook.set()
+
+    def _sum_falls(self, now: datetime) -> None:
+        """Once a day, how many impacts were no fall, and how many falls were taken back, as readings."""
+        found = self._outbox.summary(now, self._settings.falls_summed_every_s)
+        if found:
+            readings = [Reading(device, what, now, float(count)) for device, what, count in found]
+            self._outbox.add_readings(readings, self._settings.readings_limit_rows, self._settings.readings_limit_bytes)
+            self._wakes.readings.set()
 
     def _look_at_disk(self, now: datetime) -> None:
         """Say that the disk is full: in the log and by an alarm, once while it lasts and not again at once after it."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.outbox_alarms import Alarms, instant, ms
+from gateway.outbox_alarms import instant, ms
 from gateway.outbox_file import NoRoom, durable, modest
+from gateway.outbox_prealarms import Prealarms
 from telecare.senml import Reading
 
 
@@ -22,7 +23,7 @@ class Batch:
     last: int
 
 
-class Outbox(Alarms):
+class Outbox(Prealarms):
     """One hub's outbox. Each public method that changes it is one transaction, on the disk when it returns.
 
     Those raise `NoRoom` where the disk is full and no room can be made, and then nothing has changed.
@@ -76,8 +77,10 @@ class Outbox(Alarms):
         self._db.execute("delete from readings where n <= ?", (last,))
 
     def count(self) -> int:
-        """Alarms and readings not delivered yet."""
-        (alarms,) = self._db.execute("select count(*) from alarms").fetchone()
+        """Alarms and readings not delivered yet; falls in their pre-alarm too."""
+        (alarms,) = self._db.execute(
+            "select (select count(*) from alarms) + (select count(*) from prealarms)"
+        ).fetchone()
         # Two looks at the ends: min and max in one statement would walk through all of them.
         (readings,) = self._db.execute(
             "select coalesce((select max(n) from readings) - (select min(n) from readings) + 1, 0)"

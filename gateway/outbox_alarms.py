@@ -65,10 +65,12 @@ class Alarms(OutboxFile):
         alarm_id, seq = self._insert_alarm(fields, key, now)
         return alarm_id, seq, True
 
-    def _insert_alarm(self, fields: Mapping[str, Any], key: str | None, now: datetime) -> tuple[str, int]:
+    def _insert_alarm(
+        self, fields: Mapping[str, Any], key: str | None, now: datetime, alarm_id: str | None = None
+    ) -> tuple[str, int]:
         seq = int(self._number("seq", 0)) + 1
         self._set_number("seq", seq)
-        alarm_id = str(uuid7(ms(now)))
+        alarm_id = alarm_id or str(uuid7(ms(now)))
         self._db.execute(
             "insert into alarms (seq, id, payload, kept_at, urgent) values (?, ?, ?, ?, ?)",
             (seq, alarm_id, write_alarm(fields, alarm_id, seq, now), ms(now), urgent(fields.get("kind"))),
@@ -126,8 +128,9 @@ class Alarms(OutboxFile):
         return [_waiting(*row) for row in self._db.execute(f"{_WAITING} order by seq limit ?", (limit,))]
 
     def holds(self, alarm_id: str) -> bool:
-        """Whether this alarm still waits for its receipt."""
-        return self._db.execute("select 1 from alarms where id = ?", (alarm_id,)).fetchone() is not None
+        """Whether this alarm still waits for its receipt, or is a fall in its pre-alarm."""
+        either = "select 1 from alarms where id = :id union all select 1 from prealarms where id = :id"
+        return self._db.execute(either, {"id": alarm_id}).fetchone() is not None
 
     def alarm_delivered(self, alarm_id: str, now: datetime, *, status: Status = "stored", by: By = "first") -> bool:
         """The service has said what it has to say of it. True if it was here; its ref is remembered from `now` on."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 _ALARMS: Final = """create table alarms (
         seq integer primary key,
         id text not null unique,
@@ -24,6 +24,11 @@ _LEDGER: Final = """create table ledger (
         path text not null check (path in ('first', 'second')))"""
 _LEDGER_INDEX: Final = "create index ledger_receipt on ledger (receipt_at)"
 _WORDS: Final = "create table words (name text primary key, value text not null) without rowid"
+# Falls that the wearer can still take back.
+_PREALARMS: Final = "create table prealarms (id text primary key, fields blob not null, kept_at integer not null)"
+# How many impacts came to nothing since the last summary.
+_NOTHINGS: Final = """create table nothings (
+        device text not null, what text not null, count integer not null, primary key (device, what)) without rowid"""
 # Times are milliseconds since 1970.
 _SCHEMA: Final = (
     _ALARMS,
@@ -46,6 +51,8 @@ _SCHEMA: Final = (
     _LEDGER,
     _LEDGER_INDEX,
     _WORDS,
+    _PREALARMS,
+    _NOTHINGS,
 )
 # Version 1 wrote down when each alarm was sent; now a connection remembers that.
 _FROM_1: Final = (
@@ -58,4 +65,5 @@ _FROM_1: Final = (
     _LEDGER_INDEX,
     _WORDS,
 )
-STEPS: Final = {0: _SCHEMA, 1: _FROM_1}
+_FROM_2: Final = (_PREALARMS, _NOTHINGS)
+STEPS: Final = {0: _SCHEMA, 1: (*_FROM_1, *_FROM_2), 2: _FROM_2}  # from each version, all that is missing

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway.devices import Devices
+from gateway.falling import Falling
+from gateway.falls.model import shipped
 from gateway.hearing import Hearing
 from gateway.hook import Hook
 from gateway.housekeeping import Housekeeping
@@ -35,11 +37,13 @@ async def run(settings: HubSettings, clock: Clock, stop: asyncio.Event) -> None:
     """
     with _own_folder(settings.directory), closing(_outbox(settings)) as outbox:
         wakes = Wakes()
-        devices = Devices(settings, clock, outbox, wakes)
+        falling = Falling(settings, clock, outbox, wakes, shipped())
+        devices = Devices(settings, clock, outbox, wakes, falling)
         hearing = Hearing(settings, clock, outbox, wakes, devices.announce)
         link = Link(settings, clock, outbox, wakes, hearing)
         beside: dict[str, Coroutine[Any, Any, None]] = {
             "devices": devices.keep_storing(),
+            "falling": falling.run(),
             "housekeeping": Housekeeping(settings, clock, outbox, wakes).run(),
         }
         if settings.second_mqtt_url is not None:

@@ -11,7 +11,9 @@ from telecare.settings import parse_mqtt_url
 from telecare.wire import HUB_NAME
 
 SECRET_VARIABLE: Final = "TELECARE_HUB_SECRET"  # noqa: S105  (the variable's name)
-_MAY_BE_ZERO: Final = frozenset({"return_jitter_s", "second_linger_s", "repeat_within_s", "alarm_reserve_bytes"})
+_MAY_BE_ZERO: Final = frozenset(
+    {"prealarm_s", "return_jitter_s", "second_linger_s", "repeat_within_s", "alarm_reserve_bytes"}
+)
 _MEBIBYTE: Final = 1024 * 1024
 
 
@@ -36,6 +38,9 @@ class HubSettings:
     repeat_within_s: float = 10.0  # a frame without `ref` that says the same so soon is a repeat; 0: never
     readings_linger_s: float = 1.0  # readings wait this long for company: one commit, one pack
     readings_per_pack: int = 200  # at most; so a pack stays below some 16 KiB
+
+    prealarm_s: float = 20.0  # a fall that the hub has judged can be taken back so long before it is sent
+    falls_summed_every_s: float = 86_400.0  # how many impacts came to nothing is told this often
 
     # The second path (docs/decisions/0011).
     fallback_after_s: float = 60.0  # an alarm without a receipt takes the second path after this

@@ -144,6 +144,8 @@ NUMBER_MEASURES: Final[dict[str, str]] = {
     "battery": "%EL",
     "rssi": "dBm",
     "steps": "count",
+    "impacts-dismissed": "count",
+    "falls-taken-back": "count",
     "heart-rate": "beat/min",
     "spo2": "%",
     "systolic": "mmHg",

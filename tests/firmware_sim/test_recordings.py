@@ -39,7 +39,7 @@ def test_all_trials_are_read_as_they_stand(recording: Path) -> None:
     assert [(t.subject, t.activity, t.position) for t in trials] == [
         ("S1", "F01", "waist"), ("S1", "D01", "waist"), ("S2", "D01", "hip"), ("S2", "D01", "wrist"),
     ]  # fmt: skip
-    assert {len(trial.samples) for trial in trials} == {100}
+    assert {len(trial.t) for trial in trials} == {100}
     assert trials[0].length_s == pytest.approx(1.98)
 
 

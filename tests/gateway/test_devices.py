@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway.devices import Devices
+from gateway.falling import Falling
+from gateway.falls.model import shipped
 from gateway.outbox import Outbox
 from gateway.settings import HubSettings
 from gateway.sockets import connect, listen
@@ -16,9 +18,16 @@ SETTINGS = HubSettings(hub="h-1", secret="s", mqtt_url="mqtt://127.0.0.1:1", dir
 TEXT = "help-is-coming"
 
 
+def falling(outbox: Outbox, wakes: Wakes) -> Falling:
+    return Falling(SETTINGS, SystemClock(), outbox, wakes, shipped())
+
+
 async def test_a_device_that_never_reads_is_dropped_and_others_still_hear(tmp_path: Path) -> None:
+    wakes = Wakes()
     with closing(Outbox(tmp_path / "outbox")) as outbox:
-        devices = Devices(replace(SETTINGS, device_backlog_bytes=1000), SystemClock(), outbox, Wakes())
+        devices = Devices(
+            replace(SETTINGS, device_backlog_bytes=1000), SystemClock(), outbox, wakes, falling(outbox, wakes)
+        )
         async with listen(tmp_path / "s", devices.serve):
             _, writer = await connect(tmp_path / "s")
             writer.transport.pause_reading()
@@ -34,8 +43,9 @@ async def test_a_device_that_never_reads_is_dropped_and_others_still_hear(tmp_pa
 
 
 async def test_a_full_pack_of_readings_does_not_wait_for_company(tmp_path: Path) -> None:
+    wakes = Wakes()
     with closing(Outbox(tmp_path / "outbox")) as outbox:
-        devices = Devices(replace(SETTINGS, readings_per_pack=3), SystemClock(), outbox, Wakes())
+        devices = Devices(replace(SETTINGS, readings_per_pack=3), SystemClock(), outbox, wakes, falling(outbox, wakes))
         async with listen(tmp_path / "s", devices.serve):
             _, writer = await connect(tmp_path / "s")
             line = b'{"frame":"reading","device":"env-1","measure":"temperature","value":18.5}\n'

@@ -2,9 +2,12 @@
 
 import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from gateway.domain import write_alarm
 from gateway.outbox import Outbox
@@ -87,8 +90,26 @@ def test_everything_of_version_1_is_there_after_it(tmp_path: Path) -> None:
         assert [(alarm.id, alarm.seq) for alarm in outbox.waiting(10)] == [(new, 3)]
 
 
-def test_an_upgraded_file_has_the_tables_of_a_new_one(tmp_path: Path) -> None:
-    make_version_1(tmp_path / "old.sqlite3")
+def make_version_2(path: Path) -> None:
+    """An outbox of version 2, which knew no falls."""
+    with closing(Outbox(path)) as outbox:
+        outbox.keep_alarm({"device": "pendant-1", "kind": "fall"}, "waits", NOW)
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript("drop table prealarms; drop table nothings; pragma user_version = 2;")
+
+
+def test_a_file_of_version_2_keeps_its_alarm_and_can_hold_falls(tmp_path: Path) -> None:
+    make_version_2(tmp_path / "old.sqlite3")
+    with closing(Outbox(tmp_path / "old.sqlite3")) as outbox:
+        fall, _ = outbox.hold({"device": "pendant-1", "kind": "fall"}, "1", NOW)
+        outbox.release(NOW, 0.0)
+        assert [alarm.seq for alarm in outbox.waiting(10)] == [1, 2]
+        assert outbox.holds(fall)
+
+
+@pytest.mark.parametrize("make", [make_version_1, make_version_2])
+def test_an_upgraded_file_has_the_tables_of_a_new_one(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "old.sqlite3")
     tables = []
     for name in ("old.sqlite3", "new.sqlite3"):
         with closing(Outbox(tmp_path / name)) as outbox:

@@ -33,14 +33,19 @@ async def test_h2_the_hubs_have_no_room_left(stage: Stage) -> None:
         disk.append(small_disk(data_dir.parent / "hubs", megabytes=16))
 
     try:
-        async with stage(Plan(name="H2 full disk under the hubs", hubs=4), prepare) as (made, row):
+        # Without a network nothing leaves, so that what the outboxes have to spare is used up.
+        plan = Plan(name="H2 full disk under the hubs, and no network", hubs=4, presses_per_s=8, proxied=True)
+        async with stage(plan, prepare) as (made, row):
             assert made.hubs is not None
+            assert made.proxy is not None
             await asyncio.sleep(5)
             async with made.fault(settle_s=40):
                 balloon = fill(disk[0], made.rng)
+                made.proxy.cut()
                 await asyncio.sleep(30)
                 waiting = [press for press in made.ledger.presses if press.id is None]
                 balloon.unlink()
+                made.proxy.mend()
             assert waiting, "no press had to wait for room: the row proves nothing"
             row.figures |= {"presses not kept while there was no room": len(waiting), "starts": made.hubs.starts}
             await asyncio.sleep(5)

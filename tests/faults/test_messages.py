@@ -115,7 +115,9 @@ async def _replay(made: World, raw: RawHubs, capture: list[tuple[str, bytes]], f
     assert made.pressing is not None
     await made.pressing.stop(30)
     await asyncio.sleep(3)
-    counts = "select (select count(*) from alarms) || ' ' || (select count(*) from readings)"
+    # Without the service's own findings: so many repeats of one hub are a crowd, and that is said by an alarm.
+    counts = """select (select count(*) from alarms where device <> 'detector') || ' ' ||
+                       (select count(*) from readings)"""
     before = made.count(counts)
     await asyncio.gather(*(raw.publish(*message) for message in capture))
     last = await raw.press(raw.names[0])  # behind all of them
@@ -169,7 +171,7 @@ def _each_is_kept(made: World, alarms: list[tuple[str, bytes]], others: list[tup
         kept = conn.execute("select topic, payload from unreadable").fetchall()
         found = conn.execute(
             """select 'telecare/v1/' || a.hub || '/alarm', a.raw from alarms a join alert_alarms p on p.alarm_id = a.id
-                where a.hub like 'fuzz-%'"""
+                where a.hub like 'fuzz-%' and a.device <> 'detector'"""
         ).fetchall()
         stolen = conn.execute("select count(*) from alarms where hub in ('victim', 'thief')").fetchone()
     assert stolen == (0,)

@@ -19,7 +19,6 @@ from telecare.settings import Settings
 from telecare.vocabulary import (
     CAUSE_WORDS,
     CONFIRMED_BY_WORDS,
-    KIND_WORDS,
     OUTCOME_WORDS,
     PRIORITY_WORDS,
     Cause,
@@ -27,6 +26,7 @@ from telecare.vocabulary import (
     Kind,
     Outcome,
     Priority,
+    title_of,
 )
 
 ZONE: Final = "Europe/London"
@@ -181,9 +181,9 @@ def month_words(month: str) -> str:
     return f"{date.fromisoformat(month + '-01'):%B %Y}"
 
 
-def kind_words(kind: str) -> str:
+def kind_words(kind: str, possible: bool = False) -> str:
     """An alarm's kind in words."""
-    return KIND_WORDS[Kind(kind)]
+    return title_of(Kind(kind), possible=possible)
 
 
 def level_words(priority: int) -> str:

@@ -6,7 +6,7 @@ from html import unescape
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from psycopg.types.json import Jsonb
 
 from alerts import actions
@@ -126,6 +126,7 @@ def test_evidence_is_shown_as_it_was_sent_but_for_the_trace() -> None:
     assert dict(rest_of(alarm({"trace": "x"}, kind="button"))) == {"trace": "x"}
 
 
+@settings(deadline=None)
 @given(evidence=anything, given_to=anything)
 def test_no_evidence_stops_the_page(evidence: Any, given_to: Any) -> None:
     names = ("outcome", "probability", "peak_g", "reasons", "worn", "detector", "model", "trace", "trace_hz")

@@ -29,7 +29,7 @@ _ATTENTION: Final = frozenset(
         Kind.CANCEL,  # only where the alarm that it takes back is not known
     }
 )
-_NOT_SURE: Final = " The pendant moved as in a fall, but less clearly than in most."
+_NOT_SURE: Final = " The detector is not sure that it was a fall."
 LATE_AFTER: Final = timedelta(minutes=2)  # an alarm this old on arrival says so
 AHEAD_AFTER: Final = timedelta(minutes=5)  # an alarm's own time this far ahead is doubted
 

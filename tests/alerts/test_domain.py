@@ -58,7 +58,7 @@ def test_the_level_is_set_by_policy(kind: Kind, level: int) -> None:
 @pytest.mark.parametrize(
     ("kind", "outcome", "level", "begins"),
     [
-        (Kind.FALL, "possible-fall", 2, "Possible fall (pendant-1). The pendant moved as in a fall, but less clearly"),
+        (Kind.FALL, "possible-fall", 2, "Possible fall (pendant-1). The detector is not sure that it was a fall."),
         (Kind.FALL, "fall", 1, "Fall detected (pendant-1)."),
         (Kind.FALL, None, 1, "Fall detected (pendant-1)."),
         (Kind.FALL, "Possible-Fall", 1, "Fall detected (pendant-1)."),

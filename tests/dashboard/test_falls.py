@@ -178,7 +178,7 @@ async def test_a_possible_fall_is_called_so_wherever_it_is_named(served: World) 
         assert "Possible fall" in (await browser.get("/responder")).text
     text = words(await page_of(served, number))
     for said in (
-        "Level 2, Urgent", "The pendant moved as in a fall, but less clearly than in most.",
+        "Level 2, Urgent", "The detector is not sure that it was a fall.",
         "Possibly a fall (about 4 in 10)", "not worn",
     ):  # fmt: skip
         assert said in text, said

@@ -32,7 +32,6 @@ class Fall:
     title: str
     device: str
     at: datetime  # when it happened; when it arrived, where the device's clock cannot be believed
-    possible: bool
     likelihood: str | None
     reasons: tuple[str, ...]
     more_reasons: int  # that are not shown
@@ -93,7 +92,6 @@ def _fall(alarm: Mapping[str, Any]) -> Fall:
         title=alarm["title"],
         device=alarm["device"],
         at=_happened(alarm),
-        possible=_is_possible(alarm),
         likelihood=None if probability is None else likelihood(probability),
         reasons=tuple(reasons[:REASONS_LIMIT]),
         more_reasons=max(0, len(reasons) - REASONS_LIMIT),

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from telecare.vocabulary import KIND_WORDS, TECHNICAL, Cause, ConfirmedBy, Kind, Outcome, Priority
+from telecare.vocabulary import TECHNICAL, Cause, ConfirmedBy, Kind, Outcome, Priority, is_possible, title_of
 
 POLICY: Final = "first policy, 2026-11"  # named on every alert that it raised
 
@@ -29,14 +29,17 @@ _ATTENTION: Final = frozenset(
         Kind.CANCEL,  # only where the alarm that it takes back is not known
     }
 )
+_NOT_SURE: Final = " The detector is not sure that it was a fall."
 LATE_AFTER: Final = timedelta(minutes=2)  # an alarm this old on arrival says so
 AHEAD_AFTER: Final = timedelta(minutes=5)  # an alarm's own time this far ahead is doubted
 
 
-def priority_of(kind: Kind) -> Priority:
-    """The level at which an alarm of this kind is answered."""
+def priority_of(kind: Kind, *, possible: bool = False) -> Priority:
+    """The level at which an alarm of this kind is answered; one that is only possible stands with the presses."""
     if kind in TECHNICAL:
         return Priority.TECHNICAL
+    if possible:
+        return Priority.URGENT
     if kind in _EMERGENCY:
         return Priority.EMERGENCY
     return Priority.ATTENTION if kind in _ATTENTION else Priority.URGENT
@@ -75,6 +78,12 @@ class Arrival:
     finding: str | None = None  # what the service itself found, in a sentence; then `wearer` is whom it is about
     cancels: str | None = None  # of a cancel: the alarm that it takes back, as its hub named it
     crowding: bool = False  # its hub sends more alarms than a home can need
+    outcome: str | None = None  # of a fall: what its detector made of it, as the alarm says
+
+    @property
+    def possible(self) -> bool:
+        """Whether it may be what its kind says, and no more than that."""
+        return is_possible(self.kind, self.outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,7 @@ class Placement:
     reason: str
     is_test: bool = False  # recorded as proof that the path works; closed at once
     announces: bool = True  # the wearer is told that help is coming
+    possible: bool = False  # it may be what `kind` says, and no more than that
 
 
 def place(arrival: Arrival) -> Placement:
@@ -95,8 +105,11 @@ def place(arrival: Arrival) -> Placement:
     words = _what(arrival)
     if arrival.kind is Kind.TEST or (arrival.says_test and arrival.test_window_open):
         key = f"test:{arrival.alarm_id}"
-        return Placement(key, None, arrival.kind, Priority.TECHNICAL, f"Test: {words}", is_test=True, announces=False)
-    priority = priority_of(arrival.kind)
+        return Placement(
+            key, None, arrival.kind, Priority.TECHNICAL, f"Test: {words}", is_test=True, announces=False,
+            possible=arrival.possible,
+        )  # fmt: skip
+    priority = priority_of(arrival.kind, possible=arrival.possible)
     if priority is Priority.TECHNICAL:
         key = f"technical:{arrival.home_id}"
         return Placement(key, None, arrival.kind, priority, words, announces=False)
@@ -104,7 +117,10 @@ def place(arrival: Arrival) -> Placement:
     key = f"person:{person.id}" if person else f"device:{arrival.home_id}:{arrival.device}"
     # Who has not called is not told that help is coming: a voice out of nowhere frightens.
     announces = arrival.finding is None
-    return Placement(key, person.id if person else None, arrival.kind, priority, words + doubt, announces=announces)
+    return Placement(
+        key, person.id if person else None, arrival.kind, priority, words + doubt, announces=announces,
+        possible=arrival.possible,
+    )  # fmt: skip
 
 
 def _whose(arrival: Arrival) -> tuple[Someone | None, str]:
@@ -127,10 +143,13 @@ def _whose(arrival: Arrival) -> tuple[Someone | None, str]:
 
 
 def _what(arrival: Arrival) -> str:
+    title = title_of(arrival.kind, possible=arrival.possible)
     if arrival.finding is not None:
-        return f"{KIND_WORDS[arrival.kind]}. {arrival.finding}"
+        return f"{title}. {arrival.finding}"
     source = ", ".join(part for part in (arrival.device, arrival.location) if part)
-    words = KIND_WORDS[arrival.kind] + (f" ({source})" if source else "") + "."
+    words = title + (f" ({source})" if source else "") + "."
+    if arrival.possible:
+        words += _NOT_SURE
     if arrival.at is not None and arrival.received_at - arrival.at > LATE_AFTER:
         words += f" It arrived {_span(arrival.received_at - arrival.at)} after it happened."
     if arrival.at is not None and arrival.at - arrival.received_at > AHEAD_AFTER:

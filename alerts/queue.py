@@ -9,11 +9,12 @@ from psycopg.rows import dict_row
 from alerts.incidents import reading
 from telecare.db import Connection
 from telecare.errors import NotFound
+from telecare.vocabulary import Kind, is_possible, title_of
 
 # What the list shows of an alert, the fields of the contract first.
 _COLUMNS: Final = """
-    a.id, a.person_id as person, a.home_id as home, a.kind, a.priority, a.state, a.raised_at, a.due_at, a.claimed_by,
-    a.alarm_count,
+    a.id, a.person_id as person, a.home_id as home, a.kind, a.possible, a.priority, a.state, a.raised_at, a.due_at,
+    a.claimed_by, a.alarm_count,
     extract(epoch from coalesce(a.first_claimed_at, a.closed_at, %(now)s) - a.raised_at)::float8 as wait_s,
     a.step, a.reason, a.version, a.hub, p.name as person_name, coalesce(h.address, i.label) as address,
     coalesce(h.postcode, '') as postcode,
@@ -35,14 +36,30 @@ async def _records(conn: Connection, sql: str, values: dict[str, Any]) -> list[d
 
 
 async def _listed(conn: Connection, sql: str, values: dict[str, Any]) -> list[dict[str, Any]]:
-    """Alerts as the list shows them: an incident with its numbers."""
+    """Alerts as the list shows them: each with its name in words, an incident with its numbers."""
     records = await _records(conn, sql, values)
     incidents = [record["id"] for record in records if record["home"] is None]
     found = await reading.summaries(conn, incidents) if incidents else {}
     return [
-        record | {"incident": reading.record(found[record["id"]]) if record["id"] in found else None}
+        record
+        | {
+            "title": _title(record),
+            "incident": reading.record(found[record["id"]]) if record["id"] in found else None,
+        }
         for record in records
     ]
+
+
+def _title(record: dict[str, Any]) -> str:
+    if record["home"] is None:
+        return "Incident"
+    return title_of(Kind(record["kind"]), possible=record["possible"])
+
+
+def title_of_alarm(kind: str, evidence: Any) -> str:
+    """What an alarm is called; `evidence` is whatever its hub sent."""
+    outcome = evidence.get("outcome") if isinstance(evidence, dict) else None
+    return title_of(Kind(kind), possible=is_possible(Kind(kind), outcome))
 
 
 async def open_alerts(conn: Connection, now: datetime, limit: int = 100) -> list[dict[str, Any]]:
@@ -115,7 +132,8 @@ async def whole_alert(conn: Connection, alert_id: int, now: datetime) -> dict[st
     )
     if record["incident"] is not None:
         record["incident"]["homes"] = await reading.homes(conn, alert_id, now)
-    return record | ending[0] | {"alarms": alarms, "log": log}
+    named = [alarm | {"title": title_of_alarm(alarm["kind"], alarm["evidence"])} for alarm in alarms]
+    return record | ending[0] | {"alarms": named, "log": log}
 
 
 async def alerts_of_person(conn: Connection, person_id: object, now: datetime, limit: int = 20) -> list[dict[str, Any]]:

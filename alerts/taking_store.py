@@ -41,7 +41,8 @@ ARRIVALS: Final = """
                     and a.received_at >= t.opened_at and a.received_at < t.ends_at),
            array(select r.id from people r where r.home_id = h.home_id order by r.id),
            array(select r.name from people r where r.home_id = h.home_id order by r.id),
-           case when a.kind = 'cancel' then a.evidence ->> 'cancels' end, w.crowding
+           case when a.kind = 'cancel' then a.evidence ->> 'cancels' end, w.crowding,
+           case when a.kind = 'fall' then a.evidence ->> 'outcome' end
       from alarms_waiting w
       join alarms a on a.id = w.alarm_id
       join hubs h on h.name = a.hub
@@ -66,7 +67,7 @@ async def arrivals(conn: Connection, alarms: Sequence[UUID]) -> list[Arrival]:
 
 def _arrival(row: Sequence[Any], owners: tuple[Someone, ...]) -> Arrival:
     alarm_id, hub, home_id, device, kind, at, received_at, location, doubts, test, known, wearer, name, *more = row
-    sentence, window, ids, names, cancels, crowding = more
+    sentence, window, ids, names, cancels, crowding, outcome = more
     return Arrival(
         alarm_id=alarm_id,
         hub=hub,
@@ -86,6 +87,7 @@ def _arrival(row: Sequence[Any], owners: tuple[Someone, ...]) -> Arrival:
         finding=sentence,
         cancels=cancels,
         crowding=crowding,
+        outcome=outcome,
     )
 
 
@@ -110,13 +112,13 @@ async def alert_of_alarm(conn: Connection, hub: str, given_id: str) -> int | Non
 
 # In the order of the keys, so that two engines that open the same alerts wait for each other and do not lock up.
 OPEN: Final = """
-    insert into alerts (case_key, person_id, home_id, hub, kind, priority, state, reason, raised_at, waiting_since,
-                        due_at, alarm_count)
-    select g.case_key, g.person_id, g.home_id, g.hub, g.kind, g.priority, 'raised', g.reason, %(now)s, %(now)s,
-           g.due_at, 1
+    insert into alerts (case_key, person_id, home_id, hub, kind, possible, priority, state, reason, raised_at,
+                        waiting_since, due_at, alarm_count)
+    select g.case_key, g.person_id, g.home_id, g.hub, g.kind, g.possible, g.priority, 'raised', g.reason, %(now)s,
+           %(now)s, g.due_at, 1
       from jsonb_to_recordset(%(alerts)s::jsonb) g (
-           case_key text, person_id uuid, home_id uuid, hub text, kind text, priority smallint, reason text,
-           due_at timestamptz)
+           case_key text, person_id uuid, home_id uuid, hub text, kind text, possible boolean, priority smallint,
+           reason text, due_at timestamptz)
      order by g.case_key
     on conflict (case_key) where state <> 'closed' do nothing
     returning case_key, id
@@ -141,6 +143,7 @@ async def open_alerts(conn: Connection, openings: Sequence[Opening], now: dateti
             "home_id": one.arrival.home_id,
             "hub": one.arrival.hub,
             "kind": one.placement.kind.value,
+            "possible": one.placement.possible,
             "priority": int(one.placement.priority),
             "reason": one.placement.reason,
             "due_at": one.due_at,
@@ -168,9 +171,11 @@ JOIN: Final = """
     update alerts a
        set alarm_count = alarm_count + g.count, version = version + 1,
            kind     = case when g.priority < a.priority then g.kind else a.kind end,
+           possible = case when g.priority < a.priority then g.possible else a.possible end,
            reason   = case when g.priority < a.priority then g.reason else a.reason end,
            priority = least(a.priority, g.priority)
-      from jsonb_to_recordset(%s::jsonb) g (id bigint, count integer, priority smallint, kind text, reason text)
+      from jsonb_to_recordset(%s::jsonb) g (
+           id bigint, count integer, priority smallint, kind text, possible boolean, reason text)
      where a.id = g.id
 """
 
@@ -186,6 +191,7 @@ async def join_alerts(conn: Connection, joining: Mapping[int, Sequence[Placement
                 "count": len(placements),
                 "priority": int(gravest.priority),
                 "kind": gravest.kind.value,
+                "possible": gravest.possible,
                 "reason": gravest.reason,
             }
         )

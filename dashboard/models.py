@@ -64,6 +64,7 @@ class OwnAlert(_Answer):
 
     id: int
     kind: str
+    title: str = Field(description="what it is called where people read it")
     priority: Literal[1, 2, 3, 4]
 
 
@@ -97,6 +98,8 @@ class ListedAlert(_Answer):
     person: UUID | None = Field(description="whose it is; null where that is not known")
     home: UUID | None = Field(description="null for an incident, which is of many homes")
     kind: str
+    possible: bool = Field(description="it may be what `kind` says, and no more than that: a possible fall")
+    title: str = Field(description="what it is called where people read it")
     priority: Literal[1, 2, 3, 4]
     state: Literal["raised", "claimed", "safe", "closed"]
     raised_at: datetime
@@ -139,6 +142,7 @@ class Alarm(_Answer):
     id: UUID
     hub: str | None = Field(description="null for a case from before")
     kind: str
+    title: str = Field(description="what it is called where people read it")
     device: str
     location: str | None
     at: datetime | None = Field(description="when it happened, by the device's clock")
@@ -181,6 +185,7 @@ class TimelineAlarm(_Answer):
 
     id: UUID
     kind: str
+    title: str = Field(description="what it is called where people read it")
     device: str
     location: str | None
     at: datetime | None

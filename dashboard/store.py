@@ -6,6 +6,7 @@ from uuid import UUID
 
 from psycopg.rows import dict_row
 
+from alerts.queue import title_of_alarm
 from dashboard.carer_words import Facts
 from telecare import feed
 from telecare.db import Connection
@@ -138,7 +139,7 @@ async def last_readings(conn: Connection, home_id: UUID, since: datetime) -> lis
 
 async def alarms_between(conn: Connection, home_id: UUID, start: datetime, end: datetime, limit: int) -> list[Record]:
     """A home's alarms by when they happened (when they arrived, where that is not known), oldest first."""
-    return await _records(
+    found = await _records(
         conn,
         """select a.id, a.kind, a.device, a.location, a.at, a.received_at, a.test, a.evidence, a.doubts,
                   p.alert_id as alert
@@ -148,6 +149,7 @@ async def alarms_between(conn: Connection, home_id: UUID, start: datetime, end: 
             order by coalesce(a.at, a.received_at), a.id limit %(limit)s""",
         {"home": home_id, "start": start, "end": end, "limit": limit},
     )
+    return [alarm | {"title": title_of_alarm(alarm["kind"], alarm["evidence"])} for alarm in found]
 
 
 async def readings_between(conn: Connection, home_id: UUID, start: datetime, end: datetime, limit: int) -> list[Record]:
@@ -169,9 +171,9 @@ async def visits(conn: Connection) -> list[Record]:
     """Open alerts for which somebody has been sent, most urgent first, with who was sent."""
     return await _records(
         conn,
-        """select a.id, a.kind, a.priority, a.raised_at, a.state, a.home_id is null as is_incident, a.reason,
-                  p.name as person_name, p.mobility, coalesce(h.address, i.label) as address, h.postcode, h.phone,
-                  h.access_notes, h.key_safe_location, h.hazards,
+        """select a.id, a.kind, a.possible, a.priority, a.raised_at, a.state, a.home_id is null as is_incident,
+                  a.reason, p.name as person_name, p.mobility, coalesce(h.address, i.label) as address, h.postcode,
+                  h.phone, h.access_notes, h.key_safe_location, h.hazards,
                   jsonb_agg(jsonb_build_object('at', l.at, 'responder', l.detail ->> 'responder',
                                                'note', l.detail ->> 'note') order by l.id) as sent
              from alerts a

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from dashboard.timeline import BIN, Day, Picture, picture
 from telecare.db import Connection
-from telecare.vocabulary import KIND_WORDS, Kind
+from telecare.vocabulary import Kind, is_possible, title_of
 
 _CHANGES: Final = 2000  # of doors and beds in a day
 _MARKS: Final = 500
@@ -45,13 +45,13 @@ TEMPERATURES: Final = f"""
      group by 1, 2, 3
 """
 ALARMS: Final = """
-    select coalesce(a.at, a.received_at), a.kind from alarms a join hubs h on h.name = a.hub
+    select coalesce(a.at, a.received_at), a.kind, a.evidence ->> 'outcome' from alarms a join hubs h on h.name = a.hub
      where h.home_id = %(home)s and a.device <> 'detector'
        and coalesce(a.at, a.received_at) >= %(start)s and coalesce(a.at, a.received_at) < %(end)s
      order by 1 limit %(marks)s
 """
 ALERTS: Final = """
-    select id, priority, raised_at, closed_at, kind from alerts
+    select id, priority, raised_at, closed_at, kind, possible from alerts
      where home_id = %(home)s and raised_at < %(end)s and coalesce(closed_at, %(now)s) > %(start)s
        and case_key not like 'test:%%'
      order by raised_at limit %(marks)s
@@ -68,7 +68,12 @@ async def picture_of(conn: Connection, home_id: UUID, day: Day, now: datetime) -
     async def rows(sql: str) -> list[tuple[Any, ...]]:
         return await (await conn.execute(sql.encode(), values)).fetchall()
 
-    alarms = [(at, KIND_WORDS[Kind(kind)]) for at, kind in await rows(ALARMS)]
-    alerts = [(number, level, raised, closed, KIND_WORDS[Kind(kind)])
-              for number, level, raised, closed, kind in await rows(ALERTS)]  # fmt: skip
+    alarms = [
+        (at, title_of(Kind(kind), possible=is_possible(Kind(kind), outcome)))
+        for at, kind, outcome in await rows(ALARMS)
+    ]
+    alerts = [
+        (number, level, raised, closed, title_of(Kind(kind), possible=possible))
+        for number, level, raised, closed, kind, possible in await rows(ALERTS)
+    ]
     return picture(day, now, await rows(MOVEMENTS), await rows(STATES), await rows(TEMPERATURES), alarms, alerts)

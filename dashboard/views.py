@@ -12,6 +12,9 @@ from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader,
 from alerts.calls import BY_HAND, RESULT_WORDS, Result
 from alerts.incidents.checks import CHECK_WORDS
 from dashboard.access import HEAR_TROUBLES, navigation
+from dashboard.fall_svg import NARROW, draw
+from dashboard.fall_trace import sentence, table
+from dashboard.fall_words import rest_of
 from dashboard.static import StaticFiles
 from dashboard.troubles import Shout
 from telecare.clock import parse_instant
@@ -19,7 +22,6 @@ from telecare.settings import Settings
 from telecare.vocabulary import (
     CAUSE_WORDS,
     CONFIRMED_BY_WORDS,
-    KIND_WORDS,
     OUTCOME_WORDS,
     PRIORITY_WORDS,
     Cause,
@@ -27,6 +29,7 @@ from telecare.vocabulary import (
     Kind,
     Outcome,
     Priority,
+    title_of,
 )
 
 ZONE: Final = "Europe/London"
@@ -101,12 +104,13 @@ class Pages:
         self._environment.filters.update(
             instant=instant, clock=clock_time, short=short_time, ago=ago, span=span, kind=kind_words, cause=cause_words,
             outcome=outcome_words, confirmed=confirmed_words, level=level_words, log_text=log_text, number=number,
-            age=age_in_years, month=month_words,
+            age=age_in_years, month=month_words, rest_of=rest_of, fall_sentence=sentence, fall_table=table,
         )  # fmt: skip
         self._environment.globals.update(
             asset=static.url, LOG_WORDS=LOG_WORDS, STATE_WORDS=STATE_WORDS, MESSAGE_WORDS=MESSAGE_WORDS,
             causes=CAUSE_WORDS, outcomes=OUTCOME_WORDS, confirmations=CONFIRMED_BY_WORDS,
-            RESULT_WORDS=RESULT_WORDS, RESULTS=BY_HAND, CHECK_WORDS=CHECK_WORDS, TROUBLE_WORDS=TROUBLE_WORDS,
+            fall_picture=draw, NARROW=NARROW, RESULT_WORDS=RESULT_WORDS, RESULTS=BY_HAND, CHECK_WORDS=CHECK_WORDS,
+            TROUBLE_WORDS=TROUBLE_WORDS,
         )  # fmt: skip
 
     def render(
@@ -181,9 +185,9 @@ def month_words(month: str) -> str:
     return f"{date.fromisoformat(month + '-01'):%B %Y}"
 
 
-def kind_words(kind: str) -> str:
+def kind_words(kind: str, possible: bool = False) -> str:
     """An alarm's kind in words."""
-    return KIND_WORDS[Kind(kind)]
+    return title_of(Kind(kind), possible=possible)
 
 
 def level_words(priority: int) -> str:

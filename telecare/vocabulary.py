@@ -105,6 +105,17 @@ KIND_WORDS: Final[dict[Kind, str]] = {
     Kind.TEST: "Equipment test",
     Kind.UNKNOWN: "Alarm that could not be read",
 }
+POSSIBLE_FALL: Final = "possible-fall"  # `evidence.outcome` of a fall alarm whose detector is not sure
+
+
+def is_possible(kind: Kind, outcome: object) -> bool:
+    """Whether an alarm says of itself that it may be one only; `outcome` is its evidence's, whatever that is."""
+    return kind is Kind.FALL and outcome == POSSIBLE_FALL
+
+
+def title_of(kind: Kind, *, possible: bool = False) -> str:
+    """What an alarm or an alert is called wherever people read its name."""
+    return "Possible fall" if possible and kind is Kind.FALL else KIND_WORDS[kind]
 
 
 class Priority(IntEnum):

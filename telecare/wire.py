@@ -23,6 +23,7 @@ Channel = Literal["alarm", "readings", "state", "receipt", "command", "result"]
 NAME_LIMIT: Final = 64  # characters of `device` and `location`
 ID_LIMIT: Final = 64  # characters of an alarm's id that is not a UUID
 EVIDENCE_LIMIT: Final = 4096  # bytes of JSON
+NESTED_LIMIT: Final = 32  # levels of lists and objects in evidence: reading JSON back fails at some hundreds
 SEQ_LIMIT: Final = 2**63 - 1  # what the database's bigint holds
 
 
@@ -242,10 +243,13 @@ class _AlarmReader:
 
     def _kind(self) -> Kind:
         value = self.raw.get("kind")
+        if not isinstance(value, str):
+            self._doubt("kind", "missing" if value is None else "not a text")
+            return Kind.UNKNOWN
         try:
-            return Kind(str(value))
+            return Kind(value)
         except ValueError:
-            self._doubt("kind", "missing" if value is None else f"unknown: {str(value)[:NAME_LIMIT]!r}")
+            self._doubt("kind", f"unknown: {value[:NAME_LIMIT]!r}")
             return Kind.UNKNOWN
 
     def _seq(self) -> int | None:
@@ -296,6 +300,9 @@ class _AlarmReader:
         if not isinstance(value, dict):
             self._doubt("evidence", "not an object")
             return {}
+        if _is_deeper(value, NESTED_LIMIT):
+            self._doubt("evidence", f"nested deeper than {NESTED_LIMIT} levels")
+            return {}
         written = msgspec.json.encode(value)
         if len(written) > EVIDENCE_LIMIT:
             self._doubt("evidence", f"larger than {EVIDENCE_LIMIT} bytes")
@@ -304,6 +311,19 @@ class _AlarmReader:
             self._doubt("evidence", "with a NUL")
             return dict(msgspec.json.decode(written.replace(b"\\u0000", b"\\ufffd")))
         return value
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether lists and objects lie in each other deeper than this. It does not recurse: the sender chose the depth."""
+    inside = [value]
+    for _ in range(levels):
+        inside = [
+            child
+            for one in inside
+            if isinstance(one, dict | list)
+            for child in (one.values() if isinstance(one, dict) else one)
+        ]
+    return any(isinstance(one, dict | list) for one in inside)
 
 
 def receipt(given_id: str, status: Literal["stored", "rejected"], at: datetime, reason: str | None = None) -> Receipt:

@@ -85,7 +85,7 @@ RESIDENTS: Final = """
      where h.alert_id = %(alert)s order by p.name, p.id
 """
 OWN_ALERTS: Final = """
-    select a.home_id, a.id, a.kind, a.priority, a.state <> 'closed' as is_open, a.raised_at, a.cause
+    select a.home_id, a.id, a.kind, a.possible, a.priority, a.state <> 'closed' as is_open, a.raised_at, a.cause
       from incident_homes h join alerts a on a.home_id = h.home_id
      where h.alert_id = %(alert)s and (a.state <> 'closed' or (a.raised_at > %(since)s and a.priority < 4))
      order by a.priority, a.raised_at
@@ -116,7 +116,11 @@ def _home(row: dict[str, Any], residents: list[Resident], own: list[OwnAlert], n
         "score": place.score,
         "why": list(place.why),
         "check": check if check["at"] is not None else None,
-        "alerts": [{"id": one.id, "kind": one.kind.value, "priority": one.priority} for one in own if one.is_open],
+        "alerts": [
+            {"id": one.id, "kind": one.kind.value, "title": one.title, "priority": one.priority}
+            for one in own
+            if one.is_open
+        ],
     }
 
 

@@ -55,6 +55,34 @@ def test_the_level_is_set_by_policy(kind: Kind, level: int) -> None:
     assert priority_of(kind) == level
 
 
+@pytest.mark.parametrize(
+    ("kind", "outcome", "level", "begins"),
+    [
+        (Kind.FALL, "possible-fall", 2, "Possible fall (pendant-1). The detector is not sure that it was a fall."),
+        (Kind.FALL, "fall", 1, "Fall detected (pendant-1)."),
+        (Kind.FALL, None, 1, "Fall detected (pendant-1)."),
+        (Kind.FALL, "Possible-Fall", 1, "Fall detected (pendant-1)."),
+        (Kind.FALL, "no-fall", 1, "Fall detected (pendant-1)."),
+        (Kind.FALL, '["possible-fall"]', 1, "Fall detected (pendant-1)."),
+        (Kind.BUTTON, "possible-fall", 2, "Pendant pressed (pendant-1)."),
+        (Kind.SMOKE, "possible-fall", 1, "Smoke (pendant-1)."),
+        (Kind.BATTERY_LOW, "possible-fall", 4, "Battery low (pendant-1)."),
+    ],
+)
+def test_a_possible_fall_stands_with_the_presses_and_says_what_it_is(
+    kind: Kind, outcome: str | None, level: int, begins: str
+) -> None:
+    placed = place(arrival(kind=kind, outcome=outcome))
+    assert placed.priority == level
+    assert placed.reason.startswith(begins)
+    assert placed.possible is (begins.startswith("Possible"))
+
+
+def test_a_practice_fall_that_is_only_possible_is_a_test_all_the_same() -> None:
+    placed = place(arrival(kind=Kind.FALL, outcome="possible-fall", says_test=True, test_window_open=True))
+    assert (placed.is_test, placed.priority, placed.possible) == (True, Priority.TECHNICAL, True)
+
+
 def test_every_kind_has_a_level_and_only_equipment_is_technical() -> None:
     assert {kind for kind in Kind if priority_of(kind) is Priority.TECHNICAL} == set(TECHNICAL)
 

@@ -144,6 +144,74 @@ async def test_the_level_rises_with_a_graver_alarm_and_never_falls(world: World)
     assert alert["kind"] == "fall"
 
 
+POSSIBLE = {"kind": "fall", "evidence": {"outcome": "possible-fall"}}
+
+
+@pytest.mark.parametrize(
+    ("alarms", "levels", "titles"),
+    [
+        # a fall that joins is the graver one, and gives its name; what comes later takes nothing back
+        ([POSSIBLE, {"kind": "fall"}, POSSIBLE], [2, 1, 1], ["Possible fall", "Fall detected", "Fall detected"]),
+        ([POSSIBLE, {"kind": "fall", "evidence": {"outcome": "fall"}}], [2, 1], ["Possible fall", "Fall detected"]),
+        ([{"kind": "fall"}, POSSIBLE], [1, 1], ["Fall detected", "Fall detected"]),
+        # a press is of the same level: it is counted and sounds again
+        ([POSSIBLE, {"kind": "button"}], [2, 2], ["Possible fall", "Possible fall"]),
+        ([{"kind": "inactivity"}, POSSIBLE], [3, 2], ["No movement", "Possible fall"]),
+        ([POSSIBLE, {"kind": "smoke"}], [2, 1], ["Possible fall", "Smoke"]),
+    ],
+)
+async def test_a_possible_fall_is_lower_than_a_fall_and_rises_with_it(
+    world: World, alarms: list[dict[str, Any]], levels: list[int], titles: list[str]
+) -> None:
+    for number, (alarm, level, title) in enumerate(zip(alarms, levels, titles, strict=True), start=1):
+        await world.alarm(**alarm)
+        (alert,) = await world.open()
+        assert (alert["priority"], alert["title"], alert["alarm_count"]) == (level, title, number)
+        assert alert["possible"] is (title == "Possible fall")
+        assert alert["reason"].startswith(title)
+    whole = await world.alert()
+    assert {alarm["title"] for alarm in whole["alarms"] if alarm["evidence"] == POSSIBLE["evidence"]} == {
+        "Possible fall"
+    }
+    assert [entry["what"] for entry in whole["log"]].count("re-sounded") == len(alarms) - 1
+
+
+async def test_those_that_come_together_take_the_gravest_name(world: World) -> None:
+    await world.alarm(kind="inactivity")
+    async with world.pool.connection() as conn:
+        payloads = [POSSIBLE, {"kind": "fall"}]
+        intakes = [
+            take_in(world.hub, json.dumps({"id": str(uuid7()), "device": "pendant-1"} | one).encode(), world.now,
+                    timedelta(minutes=5))
+            for one in payloads
+        ]  # fmt: skip
+        await save_alarms(conn, intakes, world.now)
+    assert await world.engine.take_step()
+    (alert,) = await world.open()
+    assert (alert["priority"], alert["title"], alert["alarm_count"]) == (1, "Fall detected", 3)
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        {"outcome": ["possible-fall"]},
+        {"outcome": {"possible-fall": "possible-fall"}},
+        {"outcome": True},
+        {"outcome": None},
+        {"outcome": "possible-fall\u0000"},
+        {"outcome": "x" * 3900},
+        {"outcome": 1e308, "probability": "NaN"},
+        "possible-fall",
+        ["outcome", "possible-fall"],
+        {"outcome": "possible-fall", "trace": "x" * 5000},  # larger than evidence may be: none of it is kept
+    ],
+)
+async def test_whatever_a_fall_says_of_itself_it_is_taken_as_a_fall(world: World, evidence: Any) -> None:
+    await world.alarm(kind="fall", evidence=evidence)
+    (alert,) = await world.open()
+    assert (alert["priority"], alert["title"]) == (1, "Fall detected")
+
+
 async def test_a_press_after_the_close_is_a_new_alert(world: World) -> None:
     await world.alarm()
     first = (await world.open())[0]["id"]

@@ -102,6 +102,20 @@ async def test_the_whole_alert_has_its_alarms_and_its_log(served: World, operato
     assert whole.alarm_count == 2
 
 
+async def test_a_possible_fall_is_called_so_and_stands_below_a_fall(served: World, operator: Caller) -> None:
+    await served.add_home("hub-2", "Ravi Patel")
+    number = await served.alert("hub-1", "fall", evidence={"outcome": "possible-fall"})
+    await served.alert("hub-2", "fall", evidence={"outcome": "fall"})
+    listed = models.AlertList.model_validate((await operator.get("/api/alerts")).json()).alerts
+    assert [(one.kind, one.title, one.possible, one.priority) for one in listed] == [
+        ("fall", "Fall detected", False, 1), ("fall", "Possible fall", True, 2),
+    ]  # fmt: skip
+    whole = models.WholeAlert.model_validate((await operator.get(f"/api/alerts/{number}")).json())
+    assert (whole.title, whole.alarms[0].title, whole.alarms[0].kind) == ("Possible fall", "Possible fall", "fall")
+    timeline = (await operator.get(f"/api/homes/{served.homes['hub-1']}/timeline")).json()
+    assert [alarm["title"] for alarm in timeline["alarms"]] == ["Possible fall"]
+
+
 async def test_an_alert_that_does_not_exist_is_not_found(operator: Caller) -> None:
     for number in ("0", "99", str(2**63), "9" * 5000, "-1", "abc", "1.5", "%00", "١"):
         is_problem(await operator.get(f"/api/alerts/{number}"), 404)

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,6 +19,7 @@ from telecare.db import database_now
 from telecare.register import carers
 from telecare.register.carers import Consent
 from telecare.vocabulary import Role
+from tests.dashboard.fall_evidence import NOTHING, fall, movement, pack
 from tests.dashboard.world import NASTY, PASSWORD, World, listening, send_messages
 from tests.helpers import one
 
@@ -141,8 +142,8 @@ async def busy(world: World) -> dict[str, list[str]]:
     ):  # fmt: skip
         await world.add_home(f"hub-{number}", name, address=f"Flat {number}, {'Long ' * number}Street, Anytown")
         await world.alert(f"hub-{number}", kind, evidence={"word": "x" * 120})
-    mine = await world.alert("hub-1", "fall")
-    await world.alarm("hub-1")
+    mine = await world.alert("hub-1", "fall", evidence=fall())
+    await world.alarm("hub-1", "fall", evidence=fall(outcome="possible-fall", probability=0.42, worn=None))
     await world.claim(mine)
     async with world.pool.connection() as conn:
         await actions.ask_contact(conn, world.settings, mine, "operator", await database_now(conn))
@@ -257,6 +258,62 @@ async def test_the_page_that_shows_an_invitation_once_is_for_everybody(shop: Wor
     assert await sideways(page) <= 0
     result = await Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}})
     assert result.violations_count == 0, result.generate_report()
+
+
+# What axe does not look at: a picture's writing and lines against what lies behind them.
+CONTRASTS = r"""svg => {
+  const parts = (colour) => (colour.match(/[\d.]+/g) ?? []).map(Number);
+  const linear = (n) => (n <= 0.04045 ? n / 12.92 : ((n + 0.055) / 1.055) ** 2.4);
+  const light = (colour) => parts(colour).slice(0, 3)
+    .reduce((sum, n, place) => sum + linear(n / 255) * [0.2126, 0.7152, 0.0722][place], 0);
+  let card = svg;
+  while (parts(getComputedStyle(card).backgroundColor)[3] === 0) card = card.parentElement;
+  const ground = light(getComputedStyle(card).backgroundColor);
+  const seen = [["text", "fill"], ...["line", "blow", "point", "bracket"].map((name) => [`.fall-${name}`, "stroke"])];
+  return seen.flatMap(([which, name]) => [...svg.querySelectorAll(which)].map((one) => getComputedStyle(one)[name]))
+    .map(light).map((own) => (Math.max(own, ground) + 0.05) / (Math.min(own, ground) + 0.05));
+}"""
+# Writing that does not fit into its picture.
+OUTSIDE = """svg => {
+  const frame = svg.getBoundingClientRect();
+  const fits = (box) => box.left >= frame.left - 1 && box.right <= frame.right + 1
+    && box.top >= frame.top - 1 && box.bottom <= frame.bottom + 1;
+  return [...svg.querySelectorAll("text")].filter((text) => !fits(text.getBoundingClientRect()))
+    .map((text) => text.textContent);
+}"""
+SCALE = "svg => svg.getBoundingClientRect().width / svg.viewBox.baseVal.width"
+
+
+async def test_a_falls_picture_is_for_everybody(shop: World, browser: Browser) -> None:
+    moments = movement(still_after=10)
+    moments[20:35], moments[110:] = [NOTHING] * 15, movement(still_after=99)[110:]
+    number = await shop.alert("hub-1", "fall", evidence=fall(reasons=["x" * 300] * 9, model="m" * 300))
+    up_again = fall(outcome="possible-fall", probability=0.42, trace=pack(moments))
+    await shop.alarm("hub-1", "fall", evidence=up_again)
+    page = await log_in(await browser.new_context(), shop, "operator")
+    section, axe = page.locator("#fall"), Axe()
+    pictures = section.locator("svg:visible")
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for scheme in schemes:
+        await page.emulate_media(color_scheme=scheme)
+        for width in (320, 1000, 1280):
+            await page.set_viewport_size({"width": width, "height": 800})
+            await page.goto(f"{shop.base}/console/alerts/{number}")
+            for part in await section.locator("details").all():
+                await part.evaluate("part => { part.open = true }")
+            assert await sideways(page) <= 0
+            await keep(page, f"fall-{scheme}-{width}")
+            result = await axe.run(page, options={"runOnly": {"type": "tag", "values": RULES}})
+            assert result.violations_count == 0, result.generate_report()
+            await expect(pictures).to_have_count(2)
+            for picture in await pictures.all():
+                assert min(await picture.evaluate(CONTRASTS)) >= 4.5
+                assert await picture.evaluate(OUTSIDE) == []
+                assert await picture.evaluate(SCALE) >= 0.85  # of 13 px
+    # The same without eyes: a name, the sentence, and a table with its heads.
+    await expect(pictures.first).to_have_attribute("role", "img")
+    await expect(section.locator("figcaption").first).to_contain_text("a blow of 3.4 g; still from 1.2 seconds after")
+    await expect(section.locator("table").first.locator("th")).to_have_text(["When", "Most, in g", "What"])
 
 
 async def test_a_mute_line_is_shouted_about(world: World, browser: Browser) -> None:

@@ -24,6 +24,15 @@ GOOD = {
     "evidence": {"peak_g": 3.4},
 }
 
+
+def nested(levels: int) -> list[object]:
+    """Lists in lists."""
+    value: list[object] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -85,6 +94,9 @@ def test_any_bytes_are_an_alarm(payload: bytes) -> None:
         ({"at": 0}, "at"),
         ({"evidence": {"x": "y" * 5000}}, "evidence"),
         ({"evidence": [1]}, "evidence"),
+        ({"evidence": {"x": nested(32)}}, "evidence"),
+        ({"kind": 7}, "kind"),
+        ({"kind": ["fall"]}, "kind"),
         ({"evidence": {"x": "\0"}}, "evidence"),
         ({"test": "yes"}, "test"),
         ({"clock": "wound"}, "clock"),
@@ -95,6 +107,19 @@ def test_any_bytes_are_an_alarm(payload: bytes) -> None:
 )
 def test_what_is_wrong_is_named(changes: dict[str, object], doubt: str) -> None:
     assert [d.split(":")[0] for d in read_alarm(written(**changes)).doubts] == [doubt]
+
+
+@pytest.mark.parametrize("field", ["kind", "evidence", "device", "id", "at"])
+def test_no_depth_of_nesting_stops_the_reading(field: str) -> None:
+    """Between what the decoder takes and what Python can print lies a gap of some levels; it moves with the stack."""
+    for levels in range(800, 1000):
+        payload = b'{"id":"x","device":"p","kind":"fall","%s":%s}' % (field.encode(), b"[" * levels + b"]" * levels)
+        assert read_alarm(payload).doubts
+
+
+def test_evidence_of_ordinary_depth_is_kept() -> None:
+    read = read_alarm(written(evidence={"x": nested(31)}))
+    assert (read.evidence, read.doubts) == ({"x": nested(31)}, ())
 
 
 @pytest.mark.parametrize("payload", [b"", b"{", b"[]", b"null", b"7", b"\xff\xfe", b"[" * 100_000, b'{"v":NaN}', b"\0"])

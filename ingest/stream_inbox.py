@@ -78,15 +78,19 @@ class StreamInbox:
         return self.take_waiting(most)
 
     async def quiet(self, seconds: float) -> bool:
-        """Whether the broker, once we are connected, brings nothing for `seconds`."""
+        """Whether the broker has nothing more for us: it brings nothing for `seconds`, though it answers a ping.
+
+        What we acknowledged before the ping makes room for what it still holds, and that comes before the answer.
+        """
         while not self._waiting:
-            connected = self.subscribed
+            link = self._link if self.subscribed else None
             self._arrived.clear()
+            answered = link.ping() if link is not None else 0
             try:
                 async with asyncio.timeout(seconds):
                     await self._arrived.wait()
             except TimeoutError:
-                if connected and self.subscribed:
+                if link is not None and link is self._link and link.pings_answered > answered:
                     return True
         return False
 
@@ -166,6 +170,7 @@ class _Link(asyncio.Protocol):
         self._answers: asyncio.Queue[Control | Exception] = asyncio.Queue()
         self._lost = asyncio.get_running_loop().create_future()
         self._heard = False
+        self.pings_answered = 0
 
     async def answer(self, kind: Kind) -> None:
         """Wait for an answer of this kind.
@@ -193,6 +198,11 @@ class _Link(asyncio.Protocol):
             # While we do not read, we cannot hear the answer.
             if not self._heard and not self._paused:
                 raise ProtocolError("the broker is mute")
+
+    def ping(self) -> int:
+        """Ask whether the broker is there; returns how many pings it had answered."""
+        self.write(mqtt_reader.PINGREQ)
+        return self.pings_answered
 
     def write(self, data: bytes) -> None:
         """Send bytes; nothing where the connection is gone."""
@@ -231,7 +241,9 @@ class _Link(asyncio.Protocol):
         for control in controls:
             if control.kind == Kind.DISCONNECT:
                 self._lose(ProtocolError(f"the broker ends the connection (reason {mqtt_reader.refusal(control)})"))
-            elif control.kind != Kind.PINGRESP:
+            elif control.kind == Kind.PINGRESP:
+                self.pings_answered += 1
+            else:
                 self._answers.put_nowait(control)
 
     def connection_lost(self, exc: Exception | None) -> None:

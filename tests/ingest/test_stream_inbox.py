@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import json
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -13,6 +15,7 @@ from ingest.reading_lane import READING_TOPICS
 from ingest.stream_inbox import StreamInbox
 from telecare.settings import Settings
 from tests.helpers import Hub, connected, enrolled, until
+from tests.proxy import Proxy
 
 ACCEPTED = b"\x20\x03\x00\x00\x00"
 SUBSCRIBED = b"\x90\x04\x00\x01\x00\x01"
@@ -100,6 +103,24 @@ async def test_when_it_is_full_it_does_not_read_and_nothing_is_lost(settings: Se
             messages = await inbox.take(7)
             inbox.acknowledge(messages)
             seen |= {json.loads(message.payload)[0] for message in messages}  # one may come again: at least once
+
+
+async def test_a_session_is_empty_only_when_the_broker_says_so_by_answering(settings: Settings, hub: Hub) -> None:
+    """A broker that is slow may hold more: an adopted session that was ended too early would lose it."""
+    parts = urlsplit(settings.mqtt)
+    async with Proxy(parts.port or 1883, random.Random(1)) as proxy:
+        url = urlunsplit(parts._replace(netloc=f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{proxy.port}"))
+        async with opened(url) as inbox:
+            await until(lambda: inbox.subscribed)
+            assert await inbox.quiet(0.2)
+            proxy.go_silent()
+            asking = asyncio.create_task(inbox.quiet(0.2))
+            await hub.publish("readings", b"[1]")
+            done, _ = await asyncio.wait([asking], timeout=1.0)
+            assert not done
+            proxy.mend()
+            assert not await asyncio.wait_for(asking, 20)
+            assert [message.payload for message in await inbox.take(10)] == [b"[1]"]
 
 
 async def test_a_broker_that_falls_mute_is_left() -> None:

@@ -15,7 +15,9 @@ from tests.faults.console import Transcript
 from tests.faults.ledger import Press
 
 OVERDUE_S: Final = 5.0  # I3: a due step is taken within this
-_OF_DEVICES: Final = "a.hub = any(%(hubs)s) and a.device <> 'detector'"
+# What the service finds out by itself, and what a hub says of its own disk, nobody has pressed.
+_OF_DEVICES: Final = """
+    a.hub = any(%(hubs)s) and a.device <> 'detector' and not (a.device = 'hub' and a.kind = 'fault')"""
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """Recorded accelerometer trials in the tidy form (docs/recordings.md), read one row group at a time."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ class Wanted:
     position: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Trial:
     """One recording of one device: `t` in seconds, (n,), and `a` in g, (n, 3), in the order of the file."""
 
@@ -42,6 +42,11 @@ class Trial:
     dataset: str = UNKNOWN
     age_group: str = UNKNOWN
     is_fall: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What tells it from other trials."""
+        return (self.dataset, self.subject, self.activity, self.trial, self.position)
 
     @property
     def length_s(self) -> float:
@@ -83,6 +88,24 @@ def _is_recording(path: Path) -> bool:
 
 
 def _trials_of(path: Path, wanted: Wanted, columns: tuple[str, ...]) -> Iterator[Trial]:
+    yield from _joined(_parts_of(path, wanted, columns))
+
+
+def _joined(parts: Iterator[Trial]) -> Iterator[Trial]:
+    """Trials whole, though one may go on in the next row group."""
+    whole: Trial | None = None
+    for part in parts:
+        if whole is not None and whole.names == part.names:
+            whole = replace(whole, t=np.concatenate([whole.t, part.t]), a=np.concatenate([whole.a, part.a]))
+            continue
+        if whole is not None:
+            yield whole
+        whole = part
+    if whole is not None:
+        yield whole
+
+
+def _parts_of(path: Path, wanted: Wanted, columns: tuple[str, ...]) -> Iterator[Trial]:
     with pyarrow.parquet.ParquetFile(path) as file:
         missing = [name for name in columns if name not in file.schema_arrow.names]
         if missing:

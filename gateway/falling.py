@@ -39,10 +39,13 @@ class Falling:
         """
         if impact.key is not None and impact.key in self._no_falls:
             return frames.judged(impact.ref, Verdict.NONE.value, None, 0.0), None
-        found = judge(self._model, _window(impact.window), worn_at(impact.worn_at))
+        window = _window(impact.window)
+        found = judge(self._model, window, worn_at(impact.worn_at))
         if found.verdict is Verdict.NONE:
             return self._dismiss(impact), None
-        alarm_id, new = self._outbox.hold(self._alarm(impact, found), impact.key, self._clock.now())
+        alarm_id, new = self._outbox.hold(
+            self._alarm(impact, found, readable=window is not None), impact.key, self._clock.now()
+        )
         if new:
             extra = {"event": "prealarm", "hub": self._settings.hub, "alarm": alarm_id, "outcome": found.verdict.value}
             log.info("fall held", extra=extra)
@@ -62,19 +65,20 @@ class Falling:
                 del self._no_falls[next(iter(self._no_falls))]
         return frames.judged(impact.ref, Verdict.NONE.value, None, 0.0)
 
-    def _alarm(self, impact: ImpactFrame, found: Judgement) -> dict[str, Any]:
+    def _alarm(self, impact: ImpactFrame, found: Judgement, *, readable: bool) -> dict[str, Any]:
         """The alarm that it will be."""
         at = impact.at if impact.at is not None else format_instant(self._clock.now())
-        evidence = {
+        evidence: dict[str, Any] = {
             "detector": impact.detector[:_TEXT_LIMIT],
             "model": self._model.name,
             "outcome": found.verdict.value,
-            "probability": round(found.probability, 3),
             "reasons": found.reasons,
             "peak_g": impact.peak_g,
             "worn": impact.worn,
         }
-        if _window(impact.window) is not None:
+        if found.probability is not None:
+            evidence["probability"] = round(found.probability, 3)
+        if readable:
             evidence |= {"trace": impact.window, "trace_hz": round(1 / MOMENT_S), "trace_impact": IMPACT}
         return {"device": impact.device, "kind": Kind.FALL.value, "at": at, "evidence": evidence}
 

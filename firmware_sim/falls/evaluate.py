@@ -33,7 +33,7 @@ class Raised:
     """One window of a trial, judged."""
 
     sent_s: float
-    probability: float
+    probability: float | None  # None: its window could not be read
     verdict: Verdict
 
 
@@ -136,12 +136,13 @@ def _calibration(those: list[Outcome]) -> list[dict[str, float]]:
 
     The share of falls is that of the recordings, thousands of times what a day at home has.
     """
-    surest = [(max(raised.probability for raised in one.raised), one.is_fall) for one in those if one.raised]
+    said = [([r.probability for r in one.raised if r.probability is not None], one.is_fall) for one in those]
+    surest = [(max(each), fell) for each, fell in said if each]
     table = []
     for place in range(BINS):
         inside = [each for each in surest if min(int(each[0] * BINS), BINS - 1) == place]
         if inside:
-            said = sum(probability for probability, _ in inside) / len(inside)
+            mean = sum(probability for probability, _ in inside) / len(inside)
             were = sum(fell for _, fell in inside) / len(inside)
-            table.append({"trials": len(inside), "said": round(said, 3), "were_falls": round(were, 3)})
+            table.append({"trials": len(inside), "said": round(mean, 3), "were_falls": round(were, 3)})
     return table

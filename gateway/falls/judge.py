@@ -22,7 +22,7 @@ class Judgement:
     """A verdict, the calibrated probability of a fall, and the three things that spoke most for or against it."""
 
     verdict: Verdict
-    probability: float
+    probability: float | None  # None: nothing could be judged
     reasons: tuple[str, ...]
 
 
@@ -49,29 +49,30 @@ _SAY: Final[tuple[tuple[tuple[str, ...], str, str], ...]] = (
 _OTHERWISE: Final = ("the shape of the movement", "the shape of the movement")
 
 
-def worn_at(position: str | None) -> WornAt | None:
-    """Which of the model's two places a position is: wrists move by themselves, all else moves with the body."""
-    if not position:
-        return None
-    return "wrist" if "wrist" in position.lower() else "body"
+def worn_at(position: str | None) -> WornAt:
+    """Which of the model's two places a position is: wrists move by themselves, all else moves with the body.
+
+    Where it is not known, it is taken for the body: that is where a pendant hangs.
+    """
+    return "wrist" if position and "wrist" in position.lower() else "body"
 
 
-def judge(model: Model, window: Floats | None, at: WornAt | None) -> Judgement:
-    """Judge one window, (`MOMENTS`, `FIELDS`) in g. Where it is worn being unknown, the limits of the body count.
+def judge(model: Model, window: Floats | None, at: WornAt) -> Judgement:
+    """Judge one window, (`MOMENTS`, `FIELDS`) in g.
 
     A window that could not be read (None) is a possible fall: the trigger has spoken, and nothing speaks against it.
     """
     if window is None:
-        return Judgement(Verdict.POSSIBLE, model.limits[at or "body"].possible, ("its recording cannot be read",))
+        return Judgement(Verdict.POSSIBLE, None, ("its recording cannot be read",))
     (row,) = rows(window[None], at)
     probability = model.probability(row)
     verdict = decide(model.limits, probability, at)
     return Judgement(verdict, probability, _reasons(model.said(row), verdict is not Verdict.NONE))
 
 
-def decide(by: Mapping[WornAt, Limits], probability: float, at: WornAt | None) -> Verdict:
+def decide(by: Mapping[WornAt, Limits], probability: float, at: WornAt) -> Verdict:
     """The verdict at a probability."""
-    limits = by[at or "body"]
+    limits = by[at]
     if probability >= limits.fall:
         return Verdict.FALL
     return Verdict.POSSIBLE if probability >= limits.possible else Verdict.NONE

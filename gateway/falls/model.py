@@ -17,7 +17,7 @@ from gateway.falls.window import Floats
 from telecare.errors import TelecareError
 
 FORMAT: Final = 1
-AT_WRIST: Final = "at_wrist"  # the last feature: 1 at a wrist, 0 elsewhere, NaN where it is not known
+AT_WRIST: Final = "at_wrist"  # the last feature: 1 at a wrist, 0 elsewhere
 
 WornAt = Literal["wrist", "body"]
 
@@ -89,9 +89,9 @@ def _next(tree: Tree, node: int, row: Sequence[float]) -> int:
     return tree.left[node] if left else tree.right[node]
 
 
-def rows(windows: Floats, worn_at: WornAt | None) -> list[list[float]]:
+def rows(windows: Floats, worn_at: WornAt) -> list[list[float]]:
     """Windows as the model takes them."""
-    wrist = math.nan if worn_at is None else float(worn_at == "wrist")
+    wrist = float(worn_at == "wrist")
     return [[*map(float, row), wrist] for row in features.matrix(windows)]
 
 

@@ -46,7 +46,7 @@ def decode(text: str) -> Floats:
     if len(raw) != MOMENTS * FIELDS * 2:
         raise BadWindow(f"{len(raw)} bytes instead of {MOMENTS * FIELDS * 2}")
     whole = np.frombuffer(raw, dtype="<i2").reshape(MOMENTS, FIELDS)
-    seen = ~(whole == MISSING).any(axis=1)
+    seen = ~(whole == MISSING).all(axis=1)
     if seen.sum() < LEAST_SEEN or not seen[IMPACT]:
         raise BadWindow(f"only {seen.sum()} moments with samples, or no impact among them")
     return np.where(seen[:, None], whole / 1000.0, np.nan)

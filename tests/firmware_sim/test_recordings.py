@@ -43,6 +43,13 @@ def test_all_trials_are_read_as_they_stand(recording: Path) -> None:
     assert trials[0].length_s == pytest.approx(1.98)
 
 
+def test_a_trial_that_goes_on_in_the_next_row_group_is_one(recording: Path, tmp_path: Path) -> None:
+    table = pyarrow.parquet.read_table(recording)
+    pyarrow.parquet.write_table(table, tmp_path / "small-groups.parquet", row_group_size=30)
+    found = list(read_trials([tmp_path / "small-groups.parquet"], Wanted()))
+    assert [(t.names, len(t.t)) for t in found] == [(t.names, 100) for t in read_trials([recording], Wanted())]
+
+
 @pytest.mark.parametrize(
     ("wanted", "count"),
     [

@@ -210,6 +210,7 @@ def test_an_impact_is_never_refused_for_what_is_in_it(home: Home, odd: dict[str,
     answer = home.say(**{**about, **odd})
     assert answer["verdict"] != "no-fall"
     home.press()
+    assert ("probability" in home.sent()[0]["evidence"]) == ("window" not in odd)
     assert [alarm["kind"] for alarm in home.sent()] == ["fall", "button"]
 
 

@@ -84,7 +84,14 @@ def test_anything_else_is_refused(text: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("position", "at"),
-    [("wrist_left", "wrist"), ("Right Wrist", "wrist"), ("waist", "body"), ("chest", "body"), ("", None), (None, None)],
+    [
+        ("wrist_left", "wrist"),
+        ("Right Wrist", "wrist"),
+        ("waist", "body"),
+        ("chest", "body"),
+        ("", "body"),
+        (None, "body"),
+    ],
 )
 def test_wrists_are_known_by_their_name(position: str | None, at: str | None) -> None:
     assert worn_at(position) == at
@@ -95,7 +102,7 @@ def test_wrists_are_known_by_their_name(position: str | None, at: str | None) ->
     [
         (0.7, "body", Verdict.FALL),
         (0.69, "body", Verdict.POSSIBLE),
-        (0.4, None, Verdict.POSSIBLE),
+        (0.4, "body", Verdict.POSSIBLE),
         (0.39, "body", Verdict.NONE),
         (0.39, "wrist", Verdict.POSSIBLE),
     ],
@@ -121,7 +128,8 @@ def test_the_shipped_model_knows_a_jump() -> None:
 
 
 def test_what_cannot_be_read_is_possible() -> None:
-    assert judge(shipped(), None, None).verdict is Verdict.POSSIBLE
+    found = judge(shipped(), None, "body")
+    assert (found.verdict, found.probability) == (Verdict.POSSIBLE, None)
 
 
 def test_a_tap_on_a_pendant_at_rest_is_no_fall() -> None:

@@ -52,7 +52,9 @@ def test_too_little_or_no_impact_is_refused(seen: range) -> None:
         decode(encode([(0, 1000, 0, 1000) if place in seen else None for place in range(MOMENTS)]))
 
 
-def test_nothing_in_all_four_numbers_but_one_is_nothing() -> None:
+def test_only_nothing_in_all_four_numbers_is_nothing() -> None:
     raw = np.full((MOMENTS, 4), 1000, "<i2")
-    raw[5] = (1000, MISSING, 1000, 1000)
-    assert np.isnan(decode(base64.b64encode(raw.tobytes()).decode())[5]).all()
+    raw[5], raw[6] = (1000, MISSING, 1000, 1000), MISSING
+    found = decode(base64.b64encode(raw.tobytes()).decode())
+    assert found[5, 1] == MISSING / 1000
+    assert np.isnan(found[6]).all()

@@ -92,7 +92,7 @@ def _fall(alarm: Mapping[str, Any]) -> Fall:
         title=alarm["title"],
         device=alarm["device"],
         at=_happened(alarm),
-        likelihood=None if probability is None else likelihood(probability),
+        likelihood=None if probability is None else likelihood(probability, possible=_is_possible(alarm)),
         reasons=tuple(reasons[:REASONS_LIMIT]),
         more_reasons=max(0, len(reasons) - REASONS_LIMIT),
         worn=worn if isinstance(worn, bool) else None,
@@ -114,13 +114,17 @@ def _name(value: Any) -> str | None:
     return printable(value, NAME_LIMIT) or None if isinstance(value, str) else None
 
 
-def likelihood(probability: float) -> str:
-    """A probability from 0 to 1 in words and as tenths."""
-    words = next(words for least, words in _LIKELIHOOD if probability >= least)
+def likelihood(probability: float, *, possible: bool = False) -> str:
+    """A probability from 0 to 1 in words and as tenths.
+
+    The figure is that of recorded trials, where falls are as frequent as all else; at home they are far rarer. So what
+    the detector itself calls a possible fall is not called likely, whatever the figure.
+    """
+    words = next(words for least, words in _LIKELIHOOD if (0.0 if possible else probability) >= least)
     tenths = int(probability * 10 + 0.5)
-    if tenths == 10:
-        return f"{words} (more than 9 in 10)"  # no detector is sure
-    return f"{words} ({f'about {tenths}' if tenths else 'less than 1'} in 10)"
+    # No detector is sure.
+    share = "more than 9" if tenths == 10 else f"about {tenths}" if tenths else "less than 1"
+    return f"{words} (in trials {share} in 10)"
 
 
 def printable(text: str, limit: int) -> str:

@@ -98,7 +98,8 @@ class Devices:
                 self.announce(TAKEN_BACK, cancelled)
                 return frames.taken_back(alarm.ref, str(cancelled))
         elif urgent(alarm.fields.get("kind")):
-            self._falling.pressed()
+            with suppress(NoRoom):  # the fall's own time will come: what is said now must not wait for it
+                self._falling.pressed()
         alarm_id, new = self._outbox.keep_alarm(
             alarm.fields, alarm.key, self._clock.now(), repeat_within_s=self._settings.repeat_within_s
         )

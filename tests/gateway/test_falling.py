@@ -16,6 +16,7 @@ from gateway.falls.model import shipped
 from gateway.falls.window import MOMENTS, encode
 from gateway.housekeeping import Housekeeping
 from gateway.outbox import Outbox
+from gateway.outbox_file import NoRoom
 from gateway.outbox_prealarms import DISMISSED, TAKEN_BACK
 from gateway.settings import HubSettings
 from gateway.waking import Wakes
@@ -143,6 +144,21 @@ def test_a_press_sends_the_fall_at_once(home: Home) -> None:
     home.fall()
     home.press()
     assert [alarm["kind"] for alarm in home.sent()] == ["fall", "button"]
+
+
+def test_a_press_is_kept_though_the_disk_has_no_room_to_send_the_fall(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: Any) -> list[str]:
+        raise NoRoom("the disk is full")
+
+    home.fall()
+    with monkeypatch.context() as disk:
+        disk.setattr(home.outbox, "release", full)
+        assert home.press()["frame"] == "kept"
+    home.clock.advance(timedelta(seconds=20))
+    home.falling.step()
+    assert [alarm["kind"] for alarm in home.sent()] == ["button", "fall"]
 
 
 def test_a_low_battery_does_not(home: Home) -> None:

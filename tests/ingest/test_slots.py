@@ -10,6 +10,7 @@ import pytest
 from ingest.slots import LEASE_S, Keeper, SlotLost, Slots
 from telecare.clock import SystemClock
 from telecare.db import Connection
+from tests.helpers import until
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LATER = NOON + timedelta(seconds=LEASE_S)
@@ -17,9 +18,18 @@ LATER = NOON + timedelta(seconds=LEASE_S)
 
 @asynccontextmanager
 async def a_process(database_url: str) -> AsyncIterator[tuple[Slots, Connection]]:
-    """A process's places, and the connection that ends with it."""
+    """A process's places, and the connection that ends with it: at the server too, when this returns."""
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as conn:
+        backend = conn.info.backend_pid
         yield Slots("readings"), conn
+    # The server gives the locks back when its own side has ended, a moment after ours.
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as conn:
+        await until(lambda: _has_ended(conn, backend))
+
+
+async def _has_ended(conn: Connection, backend: int) -> bool:
+    cursor = await conn.execute("select 1 from pg_stat_activity where pid = %s", (backend,))
+    return await cursor.fetchone() is None
 
 
 async def test_each_process_has_a_place_of_its_own(database_url: str) -> None:

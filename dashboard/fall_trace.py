@@ -1,23 +1,15 @@
 """The six seconds around a fall, out of what a hub sent: plain numbers, or None where they cannot be read.
 
-The shape is the wire contract's (docs/integrators.md): base64 of little-endian 16-bit whole numbers, four for each
-moment of 40 ms: the mean of the three axes and the largest length, in thousandths of g. A hub may send anything:
-nothing here raises.
+A hub may send anything: nothing here raises.
 """
 
-import base64
-import binascii
 import math
-import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-MOMENTS: Final = 150  # 6 s, which hold the fall itself and whether the person moves afterwards
-HZ: Final = 25  # moments a second
-IMPACT: Final = 62  # the moment of the blow where the hub does not say
-NO_SAMPLES: Final = -32768  # in all four places of a moment
-_PLACES: Final = 4
+from telecare.trace import HZ, IMPACT, MISSING, MOMENTS, BadTrace, Moment, decode
+
 _MG: Final = 1000
 
 # Tried on SisFall's recordings at the waist, through the pendant's trigger: by this, the person lies still in about two
@@ -93,25 +85,14 @@ def _is(value: Any, expected: int) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value == expected
 
 
-def _moments(written: Any) -> list[tuple[int, ...] | None] | None:
-    size = MOMENTS * _PLACES * 2
-    if not isinstance(written, str) or len(written) != 4 * math.ceil(size / 3):
-        return None
+def _moments(written: Any) -> list[Moment | None] | None:
     try:
-        packed = base64.b64decode(written, validate=True)
-    except (binascii.Error, ValueError):
+        moments = decode(written)
+    except BadTrace:
         return None
-    if len(packed) != size:
-        return None
-    moments: list[tuple[int, ...] | None] = []
-    for moment in struct.iter_unpack(f"<{_PLACES}h", packed):
-        if all(place == NO_SAMPLES for place in moment):
-            moments.append(None)
-        elif NO_SAMPLES in moment or moment[3] < 0:
-            return None  # a length below nothing, or an axis without the others
-        else:
-            moments.append(moment)
-    return moments
+    # A length below nothing, or an axis without the others, is no movement.
+    wrong = any(moment is not None and (MISSING in moment or moment[3] < 0) for moment in moments)
+    return None if wrong else moments
 
 
 def _in_g(moment: Sequence[int]) -> Vector:

@@ -14,8 +14,8 @@ from firmware_sim import frames, trigger, wear
 from firmware_sim.frames import AlarmFrame, ImpactFrame, ReadingFrame
 from firmware_sim.trigger import Sample, TriggerState, Window
 from firmware_sim.wear import Fault, WearState, Worn
-from gateway.falls.window import encode
 from telecare.clock import format_instant
+from telecare.trace import encode
 from telecare.vocabulary import Kind
 
 LONG_PRESS_S: Final = 2.0

@@ -100,11 +100,14 @@ class Devices:
         elif urgent(alarm.fields.get("kind")):
             with suppress(NoRoom):  # the fall's own time will come: what is said now must not wait for it
                 self._falling.pressed()
+        fields = self._falling.with_blow(alarm.fields)
         alarm_id, new = self._outbox.keep_alarm(
-            alarm.fields, alarm.key, self._clock.now(), repeat_within_s=self._settings.repeat_within_s
+            fields, alarm.key, self._clock.now(), repeat_within_s=self._settings.repeat_within_s
         )
         # Committed, so the device may forget it from here on.
         if new:
+            if fields is not alarm.fields:
+                self._falling.blow_told(fields.get("device"))
             log.info("alarm kept", extra={"event": "alarm_kept", "hub": self._settings.hub, "alarm": alarm_id})
             self._wakes.alarms.set()
             if urgent(alarm.fields.get("kind")):

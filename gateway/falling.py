@@ -2,18 +2,21 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway import frames
+from gateway.blows import Blows
 from gateway.falls.judge import Judgement, Verdict, judge, worn_at
 from gateway.falls.model import Model
-from gateway.falls.window import IMPACT, MOMENT_S, BadWindow, Floats, decode
+from gateway.falls.window import Floats, decode
 from gateway.frames import ImpactFrame
 from gateway.outbox import Outbox
 from gateway.outbox_file import NoRoom
 from gateway.settings import HubSettings
 from gateway.waking import Wakes, pause
 from telecare.clock import Clock, format_instant
+from telecare.trace import HZ, IMPACT, BadTrace
 from telecare.vocabulary import Kind
 
 log = logging.getLogger("gateway")
@@ -30,6 +33,7 @@ class Falling:
         self._settings, self._clock, self._outbox, self._wakes, self._model = settings, clock, outbox, wakes, model
         self._came = asyncio.Event()
         self._no_falls: dict[str, None] = {}
+        self._blows = Blows(settings.blow_kept_s)
 
     def take(self, impact: ImpactFrame) -> tuple[bytes, str | None]:
         """Judge an impact; returns the answer for the pendant, and the id of the fall that is held from now on.
@@ -41,11 +45,13 @@ class Falling:
             return frames.judged(impact.ref, Verdict.NONE.value, None, 0.0), None
         window = _window(impact.window)
         found = judge(self._model, window, worn_at(impact.worn_at))
+        at = impact.at if impact.at is not None else format_instant(self._clock.now())
+        evidence = self._evidence(impact, found, readable=window is not None)
         if found.verdict is Verdict.NONE:
+            self._blows.felt(impact.device, {"at": at} | evidence, self._clock.now())
             return self._dismiss(impact), None
-        alarm_id, new = self._outbox.hold(
-            self._alarm(impact, found, readable=window is not None), impact.key, self._clock.now()
-        )
+        fall = {"device": impact.device, "kind": Kind.FALL.value, "at": at, "evidence": evidence}
+        alarm_id, new = self._outbox.hold(fall, impact.key, self._clock.now())
         if new:
             extra = {"event": "prealarm", "hub": self._settings.hub, "alarm": alarm_id, "outcome": found.verdict.value}
             log.info("fall held", extra=extra)
@@ -65,9 +71,8 @@ class Falling:
                 del self._no_falls[next(iter(self._no_falls))]
         return frames.judged(impact.ref, Verdict.NONE.value, None, 0.0)
 
-    def _alarm(self, impact: ImpactFrame, found: Judgement, *, readable: bool) -> dict[str, Any]:
-        """The alarm that it will be."""
-        at = impact.at if impact.at is not None else format_instant(self._clock.now())
+    def _evidence(self, impact: ImpactFrame, found: Judgement, *, readable: bool) -> dict[str, Any]:
+        """What is known of it."""
         evidence: dict[str, Any] = {
             "detector": impact.detector[:_TEXT_LIMIT],
             "model": self._model.name,
@@ -76,11 +81,13 @@ class Falling:
             "peak_g": impact.peak_g,
             "worn": impact.worn,
         }
+        if impact.worn_at is not None:
+            evidence["worn_at"] = impact.worn_at[:_TEXT_LIMIT]
         if found.probability is not None:
             evidence["probability"] = round(found.probability, 3)
         if readable:
-            evidence |= {"trace": impact.window, "trace_hz": round(1 / MOMENT_S), "trace_impact": IMPACT}
-        return {"device": impact.device, "kind": Kind.FALL.value, "at": at, "evidence": evidence}
+            evidence |= {"trace": impact.window, "trace_hz": HZ, "trace_impact": IMPACT}
+        return evidence
 
     # ------------------------------------------------------------ the pre-alarm
 
@@ -91,6 +98,14 @@ class Falling:
             NoRoom: it could not be written down.
         """
         self._release(0.0)
+
+    def with_blow(self, alarm: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a device says, with the blow before it that was judged no fall, where it is a press."""
+        return self._blows.told(alarm, self._clock.now())
+
+    def blow_told(self, device: Any) -> None:
+        """An alarm of this device was kept: its last blow is told once."""
+        self._blows.forget(device)
 
     def taken_back(self, alarm_id: Any) -> bool:
         """The wearer says that they are fine. True if that fall was held, and is not sent now.
@@ -135,5 +150,5 @@ class Falling:
 def _window(text: str | None) -> Floats | None:
     try:
         return decode(text) if text is not None else None
-    except BadWindow:
+    except BadTrace:
         return None

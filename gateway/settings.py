@@ -40,6 +40,7 @@ class HubSettings:
     readings_per_pack: int = 200  # at most; so a pack stays below some 16 KiB
 
     prealarm_s: float = 20.0  # a fall that the hub has judged can be taken back so long before it is sent
+    blow_kept_s: float = 1800.0  # a blow that was no fall goes with a press that comes within this time
     falls_summed_every_s: float = 86_400.0  # how many impacts came to nothing is told this often
 
     # The second path (docs/decisions/0011).

@@ -23,6 +23,7 @@ Channel = Literal["alarm", "readings", "state", "receipt", "command", "result"]
 NAME_LIMIT: Final = 64  # characters of `device` and `location`
 ID_LIMIT: Final = 64  # characters of an alarm's id that is not a UUID
 EVIDENCE_LIMIT: Final = 4096  # bytes of JSON
+BLOW: Final = "blow"  # in the evidence of a press: the blow before it, which its hub took for no fall
 NESTED_LIMIT: Final = 32  # levels of lists and objects in evidence: reading JSON back fails at some hundreds
 SEQ_LIMIT: Final = 2**63 - 1  # what the database's bigint holds
 

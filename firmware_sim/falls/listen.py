@@ -7,7 +7,8 @@ import numpy as np
 from firmware_sim import trigger
 from firmware_sim.recordings import Trial
 from firmware_sim.trigger import TriggerState, Window
-from gateway.falls.window import BadWindow, Floats, decode, encode
+from gateway.falls.window import Floats, decode
+from telecare.trace import BadTrace, encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ def listen(trial: Trial) -> list[Heard]:
 def _over_the_air(window: Window) -> Floats | None:
     try:
         return decode(encode(window.moments))
-    except BadWindow:
+    except BadTrace:
         return None
 
 

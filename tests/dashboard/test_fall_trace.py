@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.fall_svg import NARROW, WIDE, draw
-from dashboard.fall_trace import MOMENTS, Span, Trace, read_trace, sentence, table
+from dashboard.fall_trace import Span, Trace, read_trace, sentence, table
+from telecare.trace import MOMENTS
 from tests.dashboard.fall_evidence import NOTHING, Moment, fall, movement, pack
 
 

@@ -13,13 +13,13 @@ import pytest
 from gateway.devices import Devices
 from gateway.falling import Falling
 from gateway.falls.model import shipped
-from gateway.falls.window import MOMENTS, encode
 from gateway.housekeeping import Housekeeping
 from gateway.outbox import Outbox
 from gateway.outbox_file import NoRoom
 from gateway.outbox_prealarms import DISMISSED, TAKEN_BACK
 from gateway.settings import HubSettings
 from gateway.waking import Wakes
+from telecare.trace import MOMENTS, encode
 from tests.firmware_sim.signals import UP, Signal, windows
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)

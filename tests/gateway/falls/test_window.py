@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.falls.window import IMPACT, LEAST_SEEN, MISSING, MOMENTS, BadWindow, decode, encode
+from gateway.falls.window import IMPACT, LEAST_SEEN, MOMENTS, decode
+from telecare.trace import MISSING, BadTrace, Moment, encode
 
-Moment = tuple[int, int, int, int]
 number = st.integers(-32767, 32767)
 moments = st.lists(st.tuples(number, number, number, number), min_size=MOMENTS, max_size=MOMENTS)
 
@@ -32,7 +32,7 @@ def test_it_fits_beside_everything_else_in_an_alarm() -> None:
 
 @given(st.text(max_size=2000))
 def test_any_other_text_is_refused(text: str) -> None:
-    with pytest.raises(BadWindow):
+    with pytest.raises(BadTrace):
         decode(text)
 
 
@@ -40,7 +40,7 @@ def test_any_other_text_is_refused(text: str) -> None:
 def test_any_bytes_of_the_right_length_are_a_window_or_refused(raw: bytes) -> None:
     try:
         found = decode(base64.b64encode(raw).decode())
-    except BadWindow:
+    except BadTrace:
         return
     assert found.shape == (MOMENTS, 4)
     assert np.isfinite(found[IMPACT]).all()
@@ -48,7 +48,7 @@ def test_any_bytes_of_the_right_length_are_a_window_or_refused(raw: bytes) -> No
 
 @pytest.mark.parametrize("seen", [range(IMPACT, IMPACT + LEAST_SEEN - 1), range(LEAST_SEEN + 1), range(0)])
 def test_too_little_or_no_impact_is_refused(seen: range) -> None:
-    with pytest.raises(BadWindow, match="moments"):
+    with pytest.raises(BadTrace, match="moments"):
         decode(encode([(0, 1000, 0, 1000) if place in seen else None for place in range(MOMENTS)]))
 
 

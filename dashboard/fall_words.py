@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from dashboard.fall_trace import Trace, read_trace
-from telecare.vocabulary import POSSIBLE_FALL, Kind
+from telecare.clock import parse_instant
+from telecare.vocabulary import NO_FALL, POSSIBLE_FALL, Kind
+from telecare.wire import BLOW
 
 REASONS_LIMIT: Final = 6  # more would not be read in time
 TEXT_LIMIT: Final = 120  # characters of a reason, or of any value that is shown as it was sent
@@ -22,12 +24,13 @@ _LIKELIHOOD: Final = (
     (0.5, "Likely a fall"),
     (0.0, "Possibly a fall"),
 )
+BLOW_TITLE: Final = "Blow before the press, taken for no fall"
 _TRACE_FIELDS: Final = ("trace", "trace_hz", "trace_impact")
 
 
 @dataclass(frozen=True, slots=True)
 class Fall:
-    """One fall alarm as the page shows it. None: not said, or not in a way that can be understood."""
+    """A fall alarm, or the blow before a press, as the page shows it. None: not said, or not so that it can be read."""
 
     title: str
     device: str
@@ -68,6 +71,22 @@ def falls_of(alarms: Sequence[Mapping[str, Any]]) -> Falls | None:
     return Falls(_fall(first), tuple(_fall(alarm) for alarm in shown), len(others) - len(shown))
 
 
+def blows_of(alarms: Sequence[Mapping[str, Any]]) -> tuple[Fall, ...]:
+    """The blows before presses that their hub took for no fall, the newest first; one may have been a fall."""
+    presses = [one for one in alarms if one["kind"] == Kind.BUTTON and isinstance(_evidence(one).get(BLOW), dict)]
+    return tuple(_fall(_blow(press)) for press in sorted(presses, key=_happened, reverse=True)[:SHOWN_LIMIT])
+
+
+def _blow(press: Mapping[str, Any]) -> dict[str, Any]:
+    """The blow before a press, as if it had been an alarm of its own that came with the press."""
+    blow = _evidence(press)[BLOW]
+    try:
+        at = parse_instant(blow.get("at", ""))
+    except (ValueError, TypeError):
+        at = None
+    return {**press, "kind": Kind.FALL, "title": BLOW_TITLE, "at": at, "evidence": blow}
+
+
 def _happened(alarm: Mapping[str, Any]) -> datetime:
     at: datetime | None = alarm["at"]
     received_at: datetime = alarm["received_at"]
@@ -78,8 +97,12 @@ def _evidence(alarm: Mapping[str, Any]) -> Mapping[str, Any]:
     return alarm["evidence"] if isinstance(alarm["evidence"], dict) else {}
 
 
+def _outcome(alarm: Mapping[str, Any]) -> Any:
+    return _evidence(alarm).get("outcome")
+
+
 def _is_possible(alarm: Mapping[str, Any]) -> bool:
-    return bool(_evidence(alarm).get("outcome") == POSSIBLE_FALL)
+    return bool(_outcome(alarm) == POSSIBLE_FALL)
 
 
 def _fall(alarm: Mapping[str, Any]) -> Fall:
@@ -92,7 +115,7 @@ def _fall(alarm: Mapping[str, Any]) -> Fall:
         title=alarm["title"],
         device=alarm["device"],
         at=_happened(alarm),
-        likelihood=None if probability is None else likelihood(probability, possible=_is_possible(alarm)),
+        likelihood=None if probability is None else likelihood(probability, _outcome(alarm)),
         reasons=tuple(reasons[:REASONS_LIMIT]),
         more_reasons=max(0, len(reasons) - REASONS_LIMIT),
         worn=worn if isinstance(worn, bool) else None,
@@ -114,13 +137,15 @@ def _name(value: Any) -> str | None:
     return printable(value, NAME_LIMIT) or None if isinstance(value, str) else None
 
 
-def likelihood(probability: float, *, possible: bool = False) -> str:
-    """A probability from 0 to 1 in words and as tenths.
+def likelihood(probability: float, outcome: Any = None) -> str:
+    """A probability from 0 to 1 in words and as tenths; `outcome` is what its detector made of it.
 
     The figure is that of recorded trials, where falls are as frequent as all else; at home they are far rarer. So what
     the detector itself calls a possible fall is not called likely, whatever the figure.
     """
-    words = next(words for least, words in _LIKELIHOOD if (0.0 if possible else probability) >= least)
+    least_said = 0.0 if outcome == POSSIBLE_FALL else probability
+    words = next(words for least, words in _LIKELIHOOD if least_said >= least)
+    words = "Taken for no fall" if outcome == NO_FALL else words
     tenths = int(probability * 10 + 0.5)
     # No detector is sure.
     share = "more than 9" if tenths == 10 else f"about {tenths}" if tenths else "less than 1"
@@ -142,8 +167,8 @@ def _plain(value: Any) -> str:
 
 
 def rest_of(alarm: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """An alarm's evidence as it was sent, each name with its value; without a fall's trace, which is no text."""
-    left_out = _TRACE_FIELDS if alarm["kind"] == Kind.FALL else ()
+    """An alarm's evidence as it was sent, each name with its value; without traces, which are no text."""
+    left_out = _TRACE_FIELDS if alarm["kind"] == Kind.FALL else (BLOW,) if alarm["kind"] == Kind.BUTTON else ()
     return [
         (printable(name, NAME_LIMIT), printable(_plain(value), TEXT_LIMIT))
         for name, value in _evidence(alarm).items()

@@ -12,7 +12,7 @@ from alerts.incidents import reading
 from dashboard import store
 from dashboard.api import AlertNumber
 from dashboard.auth import GuardedRoute, visitor_of
-from dashboard.fall_words import falls_of
+from dashboard.fall_words import blows_of, falls_of
 from dashboard.forms import FORMS, Form, note_problems, read_form, step_of
 from dashboard.parts import database, parts_of
 from dashboard.steps import Step
@@ -144,6 +144,7 @@ async def _everything_about(conn: Connection, record: dict[str, Any], now: datet
     return {
         "alert": record,
         "falls": falls_of(record["alarms"]),
+        "blows": blows_of(record["alarms"]),
         "home": home,
         "timezone": home["timezone"],
         "hubs": await store.hubs_of(conn, record["home"]),

@@ -36,7 +36,7 @@ class Part:
     environment: dict[str, str] = field(default_factory=dict)
     user: ServerUser | None = None
     stop_signal: signal.Signals = signal.SIGTERM
-    stop_within_s: float = 3.0
+    stop_within_s: float = 8.0
     death_signal: signal.Signals = (
         signal.SIGKILL
     )  # what it gets when we die; servers get the one that saves their files

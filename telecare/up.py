@@ -188,7 +188,7 @@ async def _start_postgres(
             server.command(),
             user=user,
             stop_signal=signal.SIGINT,  # "fast": open transactions are rolled back, everything is written
-            stop_within_s=6,
+            stop_within_s=10,
             death_signal=signal.SIGINT,
         )
     )

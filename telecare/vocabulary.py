@@ -106,6 +106,7 @@ KIND_WORDS: Final[dict[Kind, str]] = {
     Kind.UNKNOWN: "Alarm that could not be read",
 }
 POSSIBLE_FALL: Final = "possible-fall"  # `evidence.outcome` of a fall alarm whose detector is not sure
+NO_FALL: Final = "no-fall"  # ... of the blow before a press, that the hub took for none
 
 
 def is_possible(kind: Kind, outcome: object) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -23,6 +24,10 @@ from telecare.embedded.broker import Broker, find_mosquitto
 from telecare.migrate import migrate
 from telecare.processes import free_port, popen_options, server_user
 from telecare.settings import Settings
+
+# A machine that is busy with other tests makes examples slowly; how fast they are is no finding.
+hypothesis.settings.register_profile("telecare", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("telecare")
 
 REPOSITORY = Path(__file__).parent.parent
 SHARED_DATA = (

@@ -266,9 +266,7 @@ async def test_a_body_that_is_no_object_is_refused(served: World, client: httpx.
         is_problem(await client.post(f"/api/alerts/{number}/log", content=body, headers=headers), 400)
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     body=st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.fall_svg import NARROW, WIDE, draw
@@ -137,7 +137,6 @@ traces = (
 )
 
 
-@settings(deadline=None)  # two pictures an example: slow on a busy machine
 @given(trace=traces | anything, hz=st.just(25) | anything, impact=st.integers(-2, 152) | anything)
 def test_no_trace_stops_the_page(trace: Any, hz: Any, impact: Any) -> None:
     found = read_trace({"trace": trace, "trace_hz": hz, "trace_impact": impact})

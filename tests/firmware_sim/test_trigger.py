@@ -15,7 +15,7 @@ angles = st.floats(-math.pi, math.pi)
 number = st.floats(allow_nan=True, allow_infinity=True, width=32)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from([20, 25, 32, 50, 100, 200]), st.tuples(angles, angles, angles))
 def test_a_fall_is_let_through_at_any_rate_and_however_the_pendant_hangs(
     rate_hz: float, turned: tuple[float, float, float]
@@ -65,7 +65,7 @@ def test_an_hour_of_running_needs_no_more_memory_than_a_minute() -> None:
     assert pendant.STATE_BYTES <= 8 * 1024
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(number, number, number, number), max_size=200))
 def test_any_samples_are_taken(samples: list[tuple[float, float, float, float]]) -> None:
     made = [one for each in samples if (one := trigger.sample(*each)) is not None]

@@ -179,7 +179,7 @@ async def test_a_bad_frame_is_refused_and_the_next_one_is_taken(hub_settings: Hu
         assert await device.press(kind="meteor", at="noon", evidence=7)
 
 
-@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.binary(max_size=200), max_size=8))
 def test_no_bytes_stop_the_next_press(hub_settings: HubSettings, lines: list[bytes]) -> None:
     async def say_them_all() -> None:

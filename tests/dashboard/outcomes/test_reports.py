@@ -50,7 +50,7 @@ everything = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(everything)
 def test_no_export_says_more_than_the_page(counted: Counted) -> None:
     """Every form is written from the same figures, and none of them holds a small number."""
@@ -73,7 +73,7 @@ def test_no_export_says_more_than_the_page(counted: Counted) -> None:
                 assert figure.value % 5 == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(everything)
 def test_a_share_stands_on_shown_counts_and_says_nothing_of_few(counted: Counted) -> None:
     made = make("day-91", [counted], "a year")

@@ -24,7 +24,7 @@ def named(one: Floats) -> dict[str, float]:
     return dict(zip(features.NAMES, features.matrix(one[None])[0].tolist(), strict=True))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**31))
 def test_a_turned_pendant_gives_the_same(seed: int) -> None:
     made = fallen()
@@ -57,7 +57,7 @@ def test_they_mean_what_they_say() -> None:
     assert stamped["steps_after"] > 3
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**31), st.floats(0, 1))
 def test_gaps_never_stop_it(seed: int, missing: float) -> None:
     rng = np.random.default_rng(seed)

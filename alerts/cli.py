@@ -3,12 +3,14 @@
 import asyncio
 import json
 import sys
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from telecare import command_groups
 from telecare.errors import TelecareError
 from telecare.settings import Settings, load_settings
 
@@ -47,6 +49,42 @@ def register(app: typer.Typer) -> None:
         run_until_stopped(lambda stop: _watch(settings, stop))
 
     app.command("audit")(_audit)
+    command_groups.falls(app).command("export-labels")(_export_labels)
+
+
+def _export_labels(
+    out: Annotated[Path, typer.Option(help="the file to write; what it held is replaced")] = Path(
+        "falls-labels.parquet"
+    ),
+    dataset: Annotated[str, typer.Option(help="the data set's name in it")] = "coded",
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
+    data_dir: Annotated[Path | None, typer.Option(help="data directory of the running system")] = None,
+) -> None:
+    """Write the blows of people who consent, with what their alerts turned out to be, for `telecare falls train`."""
+    counts = asyncio.run(_exported(load_settings(data_dir), out, dataset))
+    if as_json:
+        sys.stdout.write(json.dumps({"file": str(out), **counts}) + "\n")
+        return
+    kinds = ", ".join(f"{count} {kind}" for kind, count in counts["windows"].items() if count) or "no windows"
+    sys.stdout.write(f"{out}: {kinds}; of {counts['people']} of {counts['consents']} people who consent\n")
+
+
+async def _exported(settings: Settings, out: Path, dataset: str) -> dict[str, Any]:
+    from psycopg import AsyncConnection
+
+    from alerts import labels, labels_store
+
+    async with await AsyncConnection.connect(settings.database, autocommit=True, connect_timeout=10) as conn:
+        coded = await labels_store.coded(conn)
+        consents = await labels_store.count_consents(conn)
+    found = list(labels.labels(coded, labels_store.pseudonyms(one.person_id for one in coded)))
+    labels_store.write(out, dataset, found)
+    counts = Counter(one.source.value for one in found)
+    return {
+        "windows": {source.value: counts[source.value] for source in labels.Source},
+        "people": len({one.subject for one in found}),
+        "consents": consents,
+    }
 
 
 def _audit(

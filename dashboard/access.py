@@ -70,6 +70,7 @@ ACCESS: Final[dict[str, Access]] = {
     "GET /people/{person_id}": RECORDS,
     "GET /people/{person_id}/plan": RECORDS,
     "POST /people/{person_id}/plan": RECORDS,
+    "POST /people/{person_id}/recordings": RECORDS,
     "POST /people/{person_id}/contacts/{contact_id}/consent": RECORDS,
     "POST /people/{person_id}/contacts/{contact_id}/invite": RECORDS,
     # links of messages

@@ -29,7 +29,7 @@ async def consent(request: Request, person_id: str, contact_id: str) -> Response
             by = visitor_of(request).member.username
             await carers.record_consent(conn, person, contact, given, str(form.get("said", "")), by, now)
     except Refused as problem:
-        return await person_page(request, person_id, 422, {"problem": str(problem), "problem_contact": contact})
+        return await person_page(request, person_id, 422, {"problem": str(problem), "problem_at": contact})
     return RedirectResponse(f"/people/{person}#contact-{contact}", 303)
 
 

@@ -13,7 +13,7 @@ from dashboard.api import register_id
 from dashboard.auth import GuardedRoute, visitor_of
 from dashboard.parts import database, parts_of
 from telecare.errors import NotFound, Refused
-from telecare.register import carers, plans
+from telecare.register import carers, learning, plans
 from telecare.register import homes as register
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
@@ -98,10 +98,27 @@ async def person_page(
             "home": await register.home(conn, record["home_id"]),
             "contacts": await register.contacts_of(conn, record["id"]),
             "consents": await carers.consents_of(conn, record["id"]),
+            "recordings": await learning.consent_of(conn, record["id"]),
             "earlier": await queue.alerts_of_person(conn, record["id"], now),
             "now": now,
         }
     return parts_of(request).pages.render(request, "person.html", status, context | (more or {}))
+
+
+@router.post("/people/{person_id}/recordings")
+async def recordings(request: Request, person_id: str) -> Response:
+    """Write down whether the person lets the recordings of their pendant's blows teach the detector."""
+    form = await request.form()
+    try:
+        if form.get("given") not in ("yes", "no"):
+            raise Refused("Choose yes or no")
+        async with database(request) as (conn, now):
+            record = await register.person(conn, register_id(person_id, "person"))
+            by, said = visitor_of(request).member.username, str(form.get("said", ""))
+            await learning.record(conn, record["id"], form.get("given") == "yes", said, by, now)
+    except Refused as problem:
+        return await person_page(request, person_id, 422, {"problem": str(problem), "problem_at": "recordings"})
+    return RedirectResponse(f"/people/{record['id']}#recordings", 303)
 
 
 @router.get("/messages")

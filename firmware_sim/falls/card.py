@@ -1,5 +1,6 @@
 """The model's card: what it was fitted on, and how it does on whom it did not see; the training itself writes it."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ def card(trained: Trained) -> str:
         "",
         *(f"- {name}: {CITE.get(name, 'source not known to this program')}" for name in _sets(trained)),
         "",
+        *_homes(trained),
         "The recordings are not part of this project. All falls are simulated, on mats, nearly all by younger people.",
         "",
         "## How",
@@ -99,6 +101,20 @@ def _data(trained: Trained) -> list[str]:
             f" {sum(one.hours for one in living):.1f} |"
         )
     return lines
+
+
+def _homes(trained: Trained) -> list[str]:
+    """Labelled windows from homes, where there were any."""
+    if not trained.labelled:
+        return []
+    kinds = Counter(one.source for one in trained.labelled)
+    people = len({(one.dataset, one.subject) for one in trained.labelled})
+    listed = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    return [
+        f"And {len(trained.labelled)} windows that were coded at the homes of {people} people who consented",
+        f"({listed}). They teach; they are in none of the figures, nor in the calibration and the limits.",
+        "",
+    ]
 
 
 def _table(rows: list[dict[str, Any]]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
+from telecare import command_groups
 from telecare.errors import CannotStart, Refused
 
 Data = Annotated[Path, typer.Option("--data", help="a directory of recordings (docs/recordings.md)")]
@@ -17,10 +18,9 @@ CARD_FILE: Final = "model-card.md"
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    falls = typer.Typer(no_args_is_help=True, help="The fall detector: fit it to recordings, and measure it on them.")
-    falls.command("train")(_train)
-    falls.command("evaluate")(_evaluate)
-    app.add_typer(falls, name="falls")
+    group = command_groups.falls(app)
+    group.command("train")(_train)
+    group.command("evaluate")(_evaluate)
 
 
 def _train(
@@ -32,11 +32,13 @@ def _train(
     import msgspec
 
     from firmware_sim.falls.card import card
+    from firmware_sim.falls.labelled import labels_in, read_labels
     from firmware_sim.falls.train import train
     from firmware_sim.recordings import Wanted, read_trials, recordings_in
 
     trials = read_trials(recordings_in(data), Wanted(), about=True)
-    trained = train(trials, seed, lambda line: typer.echo(line, err=True))
+    labelled = read_labels(labels_in(data))
+    trained = train(trials, seed, lambda line: typer.echo(line, err=True), labelled=labelled)
     out.mkdir(parents=True, exist_ok=True)
     (out / MODEL_FILE).write_bytes(msgspec.json.encode(trained.model) + b"\n")
     (out / CARD_FILE).write_text(card(trained))

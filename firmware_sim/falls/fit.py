@@ -22,6 +22,7 @@ LEAVES: Final = 15
 LEAST_IN_A_LEAF: Final = 40
 PULL: Final = 3.0
 SHARE_OF_FEATURES: Final = 0.3
+SMALLEST: Final = 200  # windows; a data set and position with fewer weighs by this many, or one window would be loud
 _ENDLESS: Final = 1e300
 DIGITS: Final = 6  # of the numbers in the file
 
@@ -73,14 +74,14 @@ def weights(windows: Windows) -> Floats:
     """Falls and daily living weigh the same in all; within each, a large recording less than its size says.
 
     Each data set and position counts by the square root of its windows, so that one that is large does not drown the
-    others.
+    others; below `SMALLEST` by their number.
     """
     places = np.char.add(np.char.add(windows.dataset, "/"), windows.position)
     weight = np.zeros(len(places))
     for fell in (False, True):
         own = windows.is_fall == fell
         _, place, count = np.unique(places[own], return_inverse=True, return_counts=True)
-        each = 1 / np.sqrt(count[place])
+        each = 1 / np.sqrt(np.maximum(count, SMALLEST)[place])
         weight[own] = each / each.sum() * len(places) / 2
     return weight
 

@@ -14,6 +14,7 @@ from firmware_sim.falls import fit
 from firmware_sim.falls.augment import augmented, seeded
 from firmware_sim.falls.evaluate import Outcome, Raised, report
 from firmware_sim.falls.fit import Mask, Windows
+from firmware_sim.falls.labelled import Labelled
 from firmware_sim.falls.listen import impact_s, listen
 from firmware_sim.recordings import Trial
 from gateway.falls.judge import decide, worn_at
@@ -50,21 +51,29 @@ class Trained:
 
     model: Model
     felt: list[Felt]
+    labelled: list[Labelled]
     unseen_people: list[dict[str, Any]]
     unseen_sets: list[dict[str, Any]]
     seed: int
 
 
-def train(trials: Iterable[Trial], seed: int, say: Say, processes: int | None = None) -> Trained:
+def train(
+    trials: Iterable[Trial], seed: int, say: Say, processes: int | None = None, labelled: Iterable[Labelled] = ()
+) -> Trained:
     """Fit a model, and measure it on whom and what it did not see.
+
+    `labelled` windows from homes teach the trees. They neither measure nor calibrate: nearly all of them are there
+    because the model in use then raised an alarm, so their shares say nothing about the shares at home.
 
     Raises:
         Refused: there are no falls, no daily living, or too few people to leave some out.
     """
+    labels = list(labelled)
     felt = _feel_all(trials, seed, processes)
-    windows = _windows(felt)
+    windows = _windows([*felt, *(_from_home(one) for one in labels)])
     _check(windows)
-    say(f"{sum(each.recorded for each in felt)} trials, {len(windows.rows)} windows")
+    trials_count = sum(each.recorded for each in felt)
+    say(f"{trials_count} trials, {len(windows.rows)} windows, {len(labels)} of them labelled at homes")
     say("people left out in turn ...")
     people = fit.folds(windows, min(FOLDS, len(set(windows.subject)) // 2), seed)
     log_odds = fit.unseen(windows, people, seed)
@@ -73,7 +82,7 @@ def train(trials: Iterable[Trial], seed: int, say: Say, processes: int | None = 
     sets = _without_each_set(windows, felt, seed, say)
     say("all together ...")
     model = fit.as_model(fit.fit(windows, seed), slope, offset, limits)
-    return Trained(model, felt, report(_outcomes(felt, windows, found, limits)), sets, seed)
+    return Trained(model, felt, labels, report(_outcomes(felt, windows, found, limits)), sets, seed)
 
 
 def _check(windows: Windows) -> None:
@@ -111,6 +120,12 @@ def _felt(trial: Trial, recorded: bool) -> Felt:
         [each.sent_s for each in heard],
         [each.impact_s - impact for each in heard],
     )
+
+
+def _from_home(label: Labelled) -> Felt:
+    """A labelled window as a trial that was not recorded as a whole."""
+    about = Outcome(label.dataset, label.position, label.age_group, label.is_fall, 0.0, 0.0)
+    return Felt(about, label.subject, False, label.window[None], [0.0], [0.0])
 
 
 def _windows(felt: Sequence[Felt]) -> Windows:
@@ -153,7 +168,7 @@ def _judged(windows: Windows, log_odds: Floats) -> tuple[float, float, dict[Worn
 
 def _without_each_set(windows: Windows, felt: Sequence[Felt], seed: int, say: Say) -> list[dict[str, Any]]:
     """Each data set measured by trees, calibration and limits that come from the others alone."""
-    names = sorted(set(windows.dataset))
+    names = sorted(set(windows.dataset[windows.recorded]))
     found: list[dict[str, Any]] = []
     for name in names if len(names) > 1 else []:
         say(f"without {name} ...")

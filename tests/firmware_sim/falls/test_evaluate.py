@@ -1,6 +1,7 @@
 """Measuring the detector: the figures are those of hand-counted cases, and any directory of recordings just works."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,18 @@ import pyarrow.parquet
 import pytest
 from typer.testing import CliRunner
 
+from alerts import labels_store
+from alerts.labels import Label, Source
 from firmware_sim.falls import cli
 from firmware_sim.falls.evaluate import Outcome, Raised, report
 from firmware_sim.falls.listen import impact_s, listen
 from firmware_sim.falls.stats import garwood, wilson
 from firmware_sim.recordings import Trial
-from gateway.falls.judge import Verdict
-from tests.firmware_sim.signals import FLAT, UP, Signal
+from gateway.falls.judge import Verdict, judge
+from gateway.falls.model import read
+from gateway.falls.window import decode
+from telecare.trace import encode
+from tests.firmware_sim.signals import FLAT, UP, Signal, windows
 
 KEYS = ["dataset", "position", "age_group", "stage", "falls", "adl_trials", "sensitivity", "sensitivity_ci",
         "specificity", "specificity_ci", "adl_hours", "false_per_hour", "delay_s_median"]  # fmt: skip
@@ -206,3 +212,26 @@ def test_a_model_is_made_from_recordings_the_same_from_the_same_seed(data: Path,
 def test_too_few_people_to_leave_some_out_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "few.parquet", people()[:8])
     assert "people" in str(run("train", "--data", str(tmp_path)).exception)
+
+
+def test_windows_labelled_at_homes_teach_and_are_in_no_figure(data: Path, tmp_path: Path) -> None:
+    before = run("train", "--data", str(data), "--out", str(tmp_path / "before"))
+    assert before.exit_code == 0, before.output
+    both = tmp_path / "both"
+    shutil.copytree(data, both)
+    (window,) = windows(Signal().hold(5, UP, 1.0, 0.1).fall().samples)
+    label = Label(
+        subject="a1", trial="000001", age_group="older", position="neck", is_fall=False, source=Source.FALSE,
+        probability=0.9, model="falls-1", trace=encode(window.moments),
+    )  # fmt: skip
+    labels_store.write(both / "labels.parquet", "coded", [label] * 300)  # this wearer throws herself into her chair
+    found = run("train", "--data", str(both), "--out", str(tmp_path / "after"))
+    assert found.exit_code == 0, found.output
+    assert "300 of them labelled at homes" in found.output
+    card = (tmp_path / "after" / "model-card.md").read_text()
+    assert "And 300 windows that were coded at the homes of 1 people who consented" in card
+    assert "| coded |" not in card
+    old, new = (read((tmp_path / name / "model.json").read_bytes()) for name in ("before", "after"))
+    trace = decode(encode(window.moments))
+    said_before, said_after = (judge(each, trace, "body").probability or 0 for each in (old, new))
+    assert said_before > 0.9 > 0.5 > said_after

@@ -1,4 +1,4 @@
-"""Recordings for research: what the person says counts, and only what they allow leaves the database."""
+"""Recordings of movement: what the person says counts, and only what they allow leaves the database."""
 
 import json
 import os

@@ -76,9 +76,9 @@ class Pendant:
         self._link: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._one_at_a_time = asyncio.Lock()
 
-    async def press(self, ref: str, **fields: Any) -> Press:
-        """Press, and wait until it is kept."""
-        press = self._ledger.press(self.hub, ref)
+    async def press(self, ref: str, *, is_fall: bool = False, **fields: Any) -> Press:
+        """Press, or fall, and wait until it is kept."""
+        press = self._ledger.press(self.hub, ref, is_fall=is_fall)
         async with self._one_at_a_time:
             while press.id is None:
                 try:
@@ -96,7 +96,8 @@ class Pendant:
         async with asyncio.timeout(ANSWER_S):
             while True:
                 answer = json.loads(await reader.readuntil(b"\n"))
-                if answer["frame"] == "kept" and answer["ref"] == press.ref:
+                if answer["frame"] in {"kept", "judged"} and answer["ref"] == press.ref:
+                    assert answer["id"], "a fall is dismissed: the row proves nothing about falls"
                     press.id, press.kept_at = answer["id"], time.time()
                     return
 
@@ -110,8 +111,11 @@ class Pendant:
 class Pressing:
     """Presses pendants in turn at a steady rate, not in step with anything."""
 
-    def __init__(self, pendants: list[Pendant], rate: float, rng: random.Random, name: str) -> None:
+    def __init__(
+        self, pendants: list[Pendant], rate: float, rng: random.Random, name: str, falls_share: float = 0.0
+    ) -> None:
         self._pendants, self._rate, self._rng, self._name = pendants, rate, rng, name
+        self._falls_share = falls_share
         self._under_way: set[asyncio.Task[Press]] = set()
         self._number = 0
         self._stopped = False
@@ -119,7 +123,7 @@ class Pressing:
     async def run(self) -> None:
         """Until stopped."""
         while not self._stopped:
-            self.press(self._rng.choice(self._pendants))
+            self.press(self._rng.choice(self._pendants), is_fall=self._rng.random() < self._falls_share)
             await asyncio.sleep(self._rng.uniform(0.5, 1.5) / self._rate)
 
     def press(self, pendant: Pendant, **fields: Any) -> "asyncio.Task[Press]":

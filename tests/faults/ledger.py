@@ -2,13 +2,17 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from gateway.ledger import Entry
 from telecare.clock import parse_instant
+from telecare.trace import encode
+from tests.firmware_sim.signals import UP, Signal, windows
+
+A_FALL = encode(windows(Signal().hold(5, UP, 1.0, 0.1).fall().samples)[0].moments)
 
 
 @dataclass(slots=True)
@@ -23,6 +27,7 @@ class Press:
     receipt_at: float | None = None
     seq: int | None = None
     status: str | None = None
+    is_fall: bool = False  # not pressed: the pendant felt a blow, and its hub takes it for a fall
 
 
 @dataclass(slots=True)
@@ -31,9 +36,9 @@ class Ledger:
 
     presses: list[Press] = field(default_factory=list)
 
-    def press(self, hub: str, ref: str) -> Press:
-        """A pendant is pressed now."""
-        made = Press(hub, ref, time.time())
+    def press(self, hub: str, ref: str, *, is_fall: bool = False) -> Press:
+        """A pendant is pressed, or its wearer falls, now."""
+        made = Press(hub, ref, time.time(), is_fall=is_fall)
         self.presses.append(made)
         return made
 
@@ -69,15 +74,16 @@ def _instant(seconds: float | None) -> str | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
-def take_receipts(kept: Sequence[Press], ledgers: Mapping[str, Sequence[Entry]]) -> None:
+def take_receipts(kept: Sequence[Press], ledgers: Mapping[str, Sequence[Entry]], held: Set[str]) -> None:
     """Write down which alarms the hubs have receipts for, by the hubs' own ledgers.
 
-    An alarm that its hub has kept and knows no more has had its receipt; the hub's clock has jumped meanwhile.
+    `held` are falls in their pre-alarm: they are no alarms yet. Any other alarm that its hub has kept and knows no more
+    has had its receipt; the hub's clock has jumped meanwhile.
     """
     known = {entry.alarm: entry for entries in ledgers.values() for entry in entries}
     for press in kept:
         assert press.id is not None
-        if press.hub not in ledgers or press.receipt_at is not None:
+        if press.hub not in ledgers or press.receipt_at is not None or press.id in held:
             continue
         entry = known.get(press.id)
         if entry is None:
@@ -88,6 +94,9 @@ def take_receipts(kept: Sequence[Press], ledgers: Mapping[str, Sequence[Entry]])
 
 
 def frame(press: Press, **more: Any) -> bytes:
-    """The press as a device's frame; the same one each time it is sent again."""
+    """The press, or the fall, as a device's frame; the same one each time it is sent again."""
+    if press.is_fall:
+        blow = {"frame": "impact", "device": "pendant-1", "ref": press.ref, "window": A_FALL, "worn_at": "neck"}
+        return json.dumps(blow | more).encode() + b"\n"
     made = {"frame": "alarm", "device": "pendant-1", "ref": press.ref, "kind": "button", **more}
     return json.dumps(made).encode() + b"\n"

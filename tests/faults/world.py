@@ -4,14 +4,16 @@ import asyncio
 import os
 import random
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import psycopg
 
@@ -40,6 +42,7 @@ class Plan:
     name: str
     hubs: int = 12
     presses_per_s: float = 2.0
+    falls_share: float = 0.0  # of the presses, which are falls that the hub holds for its pre-alarm
     readings_per_s: float = 1000.0
     operator: bool = True  # somebody claims and closes alerts all the while
     proxied: bool = False  # the hubs reach the broker through the bad network
@@ -106,7 +109,17 @@ class World:
     def take_receipts(self) -> None:
         """Write into the ledger what the hubs' files know."""
         kept = self.ledger.kept  # before the files are read: each of these is in its hub's file by now
-        take_receipts(kept, self.hub_ledgers())
+        held = self.held_falls()  # before the ledgers: what goes over meanwhile is an alarm there by then
+        take_receipts(kept, self.hub_ledgers(), held)
+
+    def held_falls(self) -> set[str]:
+        """The falls that are in their pre-alarm in some hub's file."""
+        found: set[str] = set()
+        for enrolment in self.enrolments:
+            path = quote(str(outbox_in(self.directory(enrolment.hub))))
+            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as outbox:
+                found |= {str(row[0]) for row in outbox.execute("select id from prealarms")}
+        return found
 
     def home(self, number: int) -> NewHome:
         """A home with a person whose pendant it is."""
@@ -205,9 +218,9 @@ async def _hubs(made: World, stack: AsyncExitStack) -> None:
     online = "select count(*) from hub_states where online"
     await until(lambda: made.count(online) >= len(configured), 40)
     made.pendants = [Pendant(e.hub, made.directory(e.hub), made.ledger) for e in made.enrolments]
-    made.pressing = Pressing(made.pendants, made.plan.presses_per_s, made.rng, "press")
+    made.pressing = Pressing(made.pendants, plan.presses_per_s, made.rng, "press", plan.falls_share)
     stack.push_async_callback(made.pressing.close)
-    if made.plan.presses_per_s:
+    if plan.presses_per_s:
         await _alongside(stack, made.pressing.run())
 
 

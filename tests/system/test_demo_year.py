@@ -42,6 +42,7 @@ def test_a_year_is_loaded_in_the_background_and_an_interruption_doubles_nothing(
         assert heard["text"] == "help-is-coming"
         assert system.healthy()
         up.stop(system, signal.SIGINT)
+        assert up.ended_by_itself(system)
         assert not [pid for pid in system.pids().values() if pid and up.alive(pid)]
     with up.running(data_dir, "--homes", "2", "--no-press", **PEOPLE) as system:
         up.wait_until(lambda: loading(system, token) is not None or state_of(system).get("demo-year") == "finished", 20)

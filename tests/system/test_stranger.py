@@ -160,6 +160,7 @@ def test_everything_is_as_it_was_after_a_restart_and_nothing_is_left_behind(tmp_
         before = open_alerts(first, token)
         pids = first.pids()
         up.stop(first, signal.SIGINT)
+        assert up.ended_by_itself(first)
         assert first.process.returncode == 0
         assert not [pid for pid in pids.values() if up.alive(pid)]
     with up.running(data_dir, "--homes", "0") as second:

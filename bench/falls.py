@@ -88,7 +88,7 @@ def _hub(impacts: list[ImpactFrame], count: int) -> dict[str, Any]:
     took = []
     for n in range(count):
         begun = time.perf_counter()
-        judge(model, decode(impacts[n % len(impacts)].window), "body")
+        judge(model, decode(impacts[n % len(impacts)].window), "trunk")
         took.append(time.perf_counter() - begun)
     took.sort()
     return {

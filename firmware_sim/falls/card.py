@@ -6,11 +6,17 @@ from typing import Any, Final
 
 from firmware_sim.falls import augment, fit
 from firmware_sim.falls.train import AT_IMPACT_S, FOLDS, VARIANTS, Trained
+from gateway.falls.model import WornAt
 
 # What is known of data sets that we have met; a set of another name is listed without.
 CITE: Final = {
     "sisfall": "Sucerquia, López, Vargas-Bonilla, Sensors 2017, 17(1), 198",
     "smartfallmm": "Texas State University, SmartFallMM (its README announces a paper)",
+}
+PLACES: Final[dict[WornAt, str]] = {
+    "trunk": "waist, chest, neck, and where it is not known",
+    "leg": "hip pocket, thigh, ankle",
+    "wrist": "either",
 }
 _HEADS: Final = (
     *("data set", "position", "age", "stage", "falls", "sensitivity"),
@@ -49,13 +55,15 @@ def card(trained: Trained) -> str:
         f"- Calibrated (Platt: {model.slope:g}, {model.offset:g}) and limited on people whom the trees had not seen:"
         f" {FOLDS} groups of people, left out in turn.",
         *(
-            f"- At {'wrists' if at == 'wrist' else 'all other places'}: a possible fall from {each.possible:.3f} on,"
+            f"- At the {at} ({PLACES[at]}): a possible fall from {each.possible:.3f} on,"
             f" a fall from {each.fall:.3f} on."
             for at, each in model.limits.items()
         ),
-        f"  The first is so low that each position loses 1 in {1 / fit.LOST_AT_MOST:.0f} of its triggered falls at"
-        f" most, unless more than {1 - fit.LEAST_QUIET['body']:.1%} of the triggered trials of daily living"
-        f" ({1 - fit.LEAST_QUIET['wrist']:.0%} at wrists) would then be alarmed: then that decides.",
+        "  The first is so low that each position loses 1 in"
+        f" {1 / fit.LOST_AT_MOST:.0f} of its triggered recorded falls at most, and so high that",
+        f"  {1 - fit.LEAST_QUIET['body']:.1%} of the triggered trials of daily living alarm; half-way where both hold."
+        " Where they cannot, falls decide;",
+        f"  at wrists daily living does ({1 - fit.LEAST_QUIET['wrist']:.0%}).",
         "",
         "## People it had not seen",
         "",

@@ -1,5 +1,12 @@
-"""Fits the second stage: which windows it learns from, how they are weighed, boosted trees, calibration, limits."""
+"""Fits the second stage: which windows it learns from, how they are weighed, boosted trees, calibration, limits.
 
+Each fit has one thread: with several, sums come out in another order, and the same seed in another model. Several fits
+run side by side, in processes.
+"""
+
+import math
+import multiprocessing
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -8,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
+from gateway.falls.judge import worn_at
 from gateway.falls.model import FORMAT, NAMES, Limits, Model, Tree, WornAt
 from gateway.falls.window import Floats
 
@@ -27,8 +36,7 @@ _ENDLESS: Final = 1e300
 DIGITS: Final = 6  # of the numbers in the file
 
 LOST_AT_MOST: Final = 0.02  # of the triggered recorded falls of a position: 1 in 50
-# ... where so large a share of the triggered trials of daily living stays quiet; else this comes first.
-LEAST_QUIET: Final = {"body": 0.992, "wrist": 0.88}
+LEAST_QUIET: Final = {"body": 0.992, "wrist": 0.88}  # this share of the triggered trials of daily living stays quiet
 SURE: Final = 0.5  # this share of the alarmed trials of daily living is not called a fall, only a possible one
 
 
@@ -67,7 +75,8 @@ def fit(windows: Windows, seed: int) -> Any:
         early_stopping=False,
         random_state=seed,
     )
-    return trees.fit(those.rows, those.is_fall, sample_weight=weights(those))
+    with threadpool_limits(1):
+        return trees.fit(those.rows, those.is_fall, sample_weight=weights(those))
 
 
 def weights(windows: Windows) -> Floats:
@@ -87,19 +96,35 @@ def weights(windows: Windows) -> Floats:
 
 
 def folds(windows: Windows, count: int, seed: int) -> list[Mask]:
-    """People in `count` groups; a mask for each, of the windows of its people."""
-    people = np.unique(windows.subject)
+    """People with recordings in `count` groups; a mask for each, of the windows of its people."""
+    people = np.unique(windows.subject[windows.recorded])
     np.random.default_rng(seed).shuffle(people)
     return [np.isin(windows.subject, people[part::count]) for part in range(count)]
 
 
-def unseen(windows: Windows, left_out: Sequence[Mask], seed: int) -> Floats:
+def unseen(windows: Windows, left_out: Sequence[Mask], seed: int, processes: int | None = None) -> Floats:
     """The log-odds of each recorded window, by trees that saw nothing of its mask; NaN where no mask holds it."""
     found = np.full(len(windows.rows), np.nan)
-    for mask in left_out:
-        trees = fit(windows[~mask], seed)
-        asked = mask & windows.recorded
-        found[asked] = trees.decision_function(windows.rows[asked])
+    count = min(processes or os.cpu_count() or 1, len(left_out))
+    with multiprocessing.get_context("forkserver").Pool(count, _begin, (windows, seed)) as pool:
+        for mask, log_odds in zip(left_out, pool.imap(_without, left_out), strict=True):
+            found[mask & windows.recorded] = log_odds
+    return found
+
+
+_windows: Windows  # of a process that fits
+_seed: int
+
+
+def _begin(windows: Windows, seed: int) -> None:
+    global _windows, _seed
+    _windows, _seed = windows, seed
+
+
+def _without(mask: Mask) -> Floats:
+    trees = fit(_windows[~mask], _seed)
+    with threadpool_limits(1):
+        found: Floats = trees.decision_function(_windows.rows[mask & _windows.recorded])
     return found
 
 
@@ -118,29 +143,43 @@ def probability(log_odds: Floats, slope: float, offset: float) -> Floats:
 
 
 def limits(likely: Floats, windows: Windows, at: WornAt) -> Limits | None:
-    """From where on a window is a possible fall, at wrists or elsewhere; None without falls and daily living there.
+    """From where on a window is a possible fall at a place, and a fall; None without falls, or daily living, there.
 
-    So low that each position loses 1 in 50 of its triggered falls at most, and so high that daily living is as quiet
-    as `LEAST_QUIET` (trials without an alarm); half-way where both hold. Where they cannot both, the second counts.
+    Two limits meet: so low that each position of the place loses 1 in 50 of its triggered recorded falls at most, and
+    so high that daily living is as quiet as `LEAST_QUIET`. Daily living at the trunk and at legs is one: what people do
+    does not depend on where they wear it, and which recordings have it does. Half-way where both limits hold. Where
+    they cannot, the falls decide; at wrists, quiet does: there some recorded falls show no blow, and to have these as
+    well one trial of daily living in six would alarm.
     """
-    wrist = np.char.find(windows.position, "wrist") >= 0
-    asked = np.isfinite(likely) & (wrist == (at == "wrist"))
-    if not (asked & windows.at_impact).any() or not (asked & ~windows.is_fall).any():
+    places = np.array([worn_at(position) for position in windows.position])
+    asked = np.isfinite(likely)
+    living = asked & ~windows.is_fall & ((places == "wrist") == (at == "wrist"))
+    falls = asked & windows.is_fall & (places == at)
+    if not falls.any() or not living.any():
         return None
-    lowest = min(
-        np.quantile(likely[asked & windows.at_impact & (windows.position == position)], LOST_AT_MOST)
-        for position in np.unique(windows.position[asked & windows.at_impact])
+    lost = min(
+        float(
+            np.quantile(_loudest(likely, windows, falls & (windows.position == position)), LOST_AT_MOST, method="lower")
+        )
+        for position in np.unique(windows.position[falls])
     )
-    living = asked & ~windows.is_fall
-    _, place = np.unique(windows.trial[living], return_inverse=True)
-    loudest = np.zeros(place.max() + 1)
-    np.maximum.at(loudest, place, likely[living])
+    loudest = _loudest(likely, windows, living)
     # Trials in which nothing triggered are quiet as well, and not counted here: the limit errs towards quiet.
-    quiet = float(np.quantile(loudest, LEAST_QUIET[at]))
-    possible = max((float(lowest) + quiet) / 2, quiet)
-    alarmed = np.sort(loudest[loudest >= possible])
+    quiet = float(np.quantile(loudest, LEAST_QUIET["wrist" if at == "wrist" else "body"]))
+    between = (lost + quiet) / 2
+    possible = max(quiet, between) if at == "wrist" else min(lost, between)
+    alarmed = loudest[loudest >= possible]
     fall = max(possible, float(np.quantile(alarmed, SURE))) if len(alarmed) else possible
-    return Limits(possible=round(possible, 4), fall=round(fall, 4))
+    # Rounded down: a fall that lies on the limit is not lost to its last digit.
+    return Limits(possible=math.floor(possible * 1e4) / 1e4, fall=math.floor(fall * 1e4) / 1e4)
+
+
+def _loudest(likely: Floats, windows: Windows, those: Mask) -> Floats:
+    """The largest probability in each trial that has any of these windows."""
+    _, place = np.unique(windows.trial[those], return_inverse=True)
+    found = np.zeros(place.max() + 1)
+    np.maximum.at(found, place, likely[those])
+    return found
 
 
 def as_model(trees: Any, slope: float, offset: float, found: dict[WornAt, Limits]) -> Model:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby, islice
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 
@@ -76,10 +76,10 @@ def train(
     say(f"{trials_count} trials, {len(windows.rows)} windows, {len(labels)} of them labelled at homes")
     say("people left out in turn ...")
     people = fit.folds(windows, min(FOLDS, len(set(windows.subject)) // 2), seed)
-    log_odds = fit.unseen(windows, people, seed)
+    log_odds = fit.unseen(windows, people, seed, processes)
     slope, offset, limits = _judged(windows, log_odds)
     found = fit.probability(log_odds, slope, offset)
-    sets = _without_each_set(windows, felt, seed, say)
+    sets = _without_each_set(windows, felt, seed, say, processes)
     say("all together ...")
     model = fit.as_model(fit.fit(windows, seed), slope, offset, limits)
     return Trained(model, felt, labels, report(_outcomes(felt, windows, found, limits)), sets, seed)
@@ -159,14 +159,18 @@ def _judged(windows: Windows, log_odds: Floats) -> tuple[float, float, dict[Worn
     """Calibration and limits from people that the trees had not seen."""
     slope, offset = fit.calibrate(log_odds, windows)
     found = fit.probability(log_odds, slope, offset)
-    body, wrist = fit.limits(found, windows, "body"), fit.limits(found, windows, "wrist")
-    either = body or wrist  # where there is only one kind of place, its limits are the best guess for the other
-    if either is None:
+    places: dict[WornAt, Limits] = {
+        at: limits for at in get_args(WornAt) if (limits := fit.limits(found, windows, at)) is not None
+    }
+    if not places:
         raise Refused("no position has both falls and daily living in which the trigger spoke")
-    return slope, offset, {"body": body or either, "wrist": wrist or either}
+    # Where a place was not recorded, those of another are the best guess.
+    return slope, offset, {at: places.get(at) or next(iter(places.values())) for at in get_args(WornAt)}
 
 
-def _without_each_set(windows: Windows, felt: Sequence[Felt], seed: int, say: Say) -> list[dict[str, Any]]:
+def _without_each_set(
+    windows: Windows, felt: Sequence[Felt], seed: int, say: Say, processes: int | None
+) -> list[dict[str, Any]]:
     """Each data set measured by trees, calibration and limits that come from the others alone."""
     names = sorted(set(windows.dataset[windows.recorded]))
     found: list[dict[str, Any]] = []
@@ -174,7 +178,7 @@ def _without_each_set(windows: Windows, felt: Sequence[Felt], seed: int, say: Sa
         say(f"without {name} ...")
         left_out: Mask = windows.dataset == name
         others = windows[~left_out]
-        inside = fit.unseen(others, fit.folds(others, FOLDS_WITHOUT_A_SET, seed), seed)
+        inside = fit.unseen(others, fit.folds(others, FOLDS_WITHOUT_A_SET, seed), seed, processes)
         slope, offset, limits = _judged(others, inside)
         likely = fit.probability(fit.unseen(windows, [left_out], seed), slope, offset)
         found += report(_outcomes(felt, windows, likely, limits, only=name))

@@ -46,15 +46,20 @@ _SAY: Final[tuple[tuple[tuple[str, ...], str, str], ...]] = (
         "movement before unlike that before a fall",
     ),
 )
+_PLACES: Final[tuple[tuple[WornAt, tuple[str, ...]], ...]] = (
+    ("wrist", ("wrist", "watch", "hand")),
+    ("leg", ("thigh", "hip", "pocket", "ankle", "leg", "knee", "shin", "calf", "foot", "shoe")),
+)
 _OTHERWISE: Final = ("the shape of the movement", "the shape of the movement")
 
 
 def worn_at(position: str | None) -> WornAt:
-    """Which of the model's two places a position is: wrists move by themselves, all else moves with the body.
+    """Which of the model's places a position is, by the words in its name.
 
-    Where it is not known, it is taken for the body: that is where a pendant hangs.
+    Where it is not known, it is taken for the trunk: that is where a pendant hangs.
     """
-    return "wrist" if position and "wrist" in position.lower() else "body"
+    name = (position or "").lower()
+    return next((place for place, words in _PLACES for word in words if word in name), "trunk")
 
 
 def judge(model: Model, window: Floats | None, at: WornAt) -> Judgement:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -16,10 +16,11 @@ from gateway.falls import features
 from gateway.falls.window import Floats
 from telecare.errors import TelecareError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 AT_WRIST: Final = "at_wrist"  # the last feature: 1 at a wrist, 0 elsewhere
 
-WornAt = Literal["wrist", "body"]
+# Wrists move by themselves; legs are shaken by every step; the trunk by little but what happens to the whole body.
+WornAt = Literal["trunk", "leg", "wrist"]
 
 
 class BadModel(TelecareError):
@@ -108,7 +109,7 @@ def read(text: bytes) -> Model:
         model = msgspec.json.decode(text, type=Model)
     except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
         raise BadModel(f"no model: {problem}") from problem
-    if model.format != FORMAT or tuple(model.features) != NAMES or set(model.limits) != {"wrist", "body"}:
+    if model.format != FORMAT or tuple(model.features) != NAMES or set(model.limits) != set(get_args(WornAt)):
         raise BadModel("a model of another version: train it again")
     for tree in model.trees:
         _check(tree)

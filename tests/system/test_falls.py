@@ -64,7 +64,7 @@ def possible() -> str:
         drawn = Signal().hold(5, UP, 1.0, 0.1).hold(0.4, UP, 0.6).hold(0.1, FLAT, blow_g).hold(6, FLAT, 1.0, 0.1)
         for window in windows(drawn.samples):
             text = encode(window.moments)
-            if judge(shipped(), decode(text), "body").verdict is Verdict.POSSIBLE:
+            if judge(shipped(), decode(text), "trunk").verdict is Verdict.POSSIBLE:
                 return text
     raise AssertionError("none of these is a possible fall to this model")
 

@@ -233,5 +233,5 @@ def test_windows_labelled_at_homes_teach_and_are_in_no_figure(data: Path, tmp_pa
     assert "| coded |" not in card
     old, new = (read((tmp_path / name / "model.json").read_bytes()) for name in ("before", "after"))
     trace = decode(encode(window.moments))
-    said_before, said_after = (judge(each, trace, "body").probability or 0 for each in (old, new))
+    said_before, said_after = (judge(each, trace, "trunk").probability or 0 for each in (old, new))
     assert said_before > 0.9 > 0.5 > said_after

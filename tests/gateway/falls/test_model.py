@@ -9,12 +9,12 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from firmware_sim.falls import fit
 from gateway.falls.judge import REASONS, Verdict, decide, judge, worn_at
-from gateway.falls.model import NAMES, BadModel, Limits, Model, read, shipped
+from gateway.falls.model import NAMES, BadModel, Limits, Model, WornAt, read, shipped
 from gateway.falls.window import MOMENTS
 from tests.firmware_sim.signals import UP, Signal, windows
 from tests.gateway.falls.test_features import fallen
 
-LIMITS = {"body": Limits(0.4, 0.7), "wrist": Limits(0.2, 0.7)}
+LIMITS: dict[WornAt, Limits] = {"trunk": Limits(0.4, 0.7), "leg": Limits(0.3, 0.7), "wrist": Limits(0.2, 0.7)}
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +55,9 @@ def test_a_file_is_read_as_it_was_written(fitted: tuple[Any, Model]) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("format", 2),
+        ("format", 1),
         ("features", ["a"]),
-        ("limits", {"body": {"possible": 0.1, "fall": 0.2}}),
+        ("limits", {"trunk": {"possible": 0.1, "fall": 0.2}}),
         ("start", "x"),
         ("trees", [{"feature": [0], "threshold": [0], "missing_left": [True], "left": [0], "right": [0], "value": []}]),
     ],
@@ -87,24 +87,33 @@ def test_anything_else_is_refused(text: bytes) -> None:
     [
         ("wrist_left", "wrist"),
         ("Right Wrist", "wrist"),
-        ("waist", "body"),
-        ("chest", "body"),
-        ("", "body"),
-        (None, "body"),
+        ("smartwatch", "wrist"),
+        ("waist", "trunk"),
+        ("chest", "trunk"),
+        ("neck", "trunk"),
+        ("lower back", "trunk"),
+        ("", "trunk"),
+        (None, "trunk"),
+        ("hip", "leg"),
+        ("right thigh", "leg"),
+        ("Front pocket", "leg"),
+        ("ankle", "leg"),
     ],
 )
-def test_wrists_are_known_by_their_name(position: str | None, at: str | None) -> None:
+def test_a_place_is_known_by_its_name(position: str | None, at: str | None) -> None:
     assert worn_at(position) == at
 
 
 @pytest.mark.parametrize(
     ("probability", "at", "verdict"),
     [
-        (0.7, "body", Verdict.FALL),
-        (0.69, "body", Verdict.POSSIBLE),
-        (0.4, "body", Verdict.POSSIBLE),
-        (0.39, "body", Verdict.NONE),
-        (0.39, "wrist", Verdict.POSSIBLE),
+        (0.7, "trunk", Verdict.FALL),
+        (0.69, "trunk", Verdict.POSSIBLE),
+        (0.4, "trunk", Verdict.POSSIBLE),
+        (0.39, "trunk", Verdict.NONE),
+        (0.39, "leg", Verdict.POSSIBLE),
+        (0.29, "leg", Verdict.NONE),
+        (0.29, "wrist", Verdict.POSSIBLE),
     ],
 )
 def test_the_limits_decide(probability: float, at: Any, verdict: Verdict) -> None:
@@ -112,7 +121,7 @@ def test_the_limits_decide(probability: float, at: Any, verdict: Verdict) -> Non
 
 
 def test_the_shipped_model_knows_a_fall_and_says_why() -> None:
-    found = judge(shipped(), fallen(), "body")
+    found = judge(shipped(), fallen(), "trunk")
     assert found.verdict is not Verdict.NONE
     assert 1 <= len(found.reasons) <= REASONS
 
@@ -124,11 +133,11 @@ def test_the_shipped_model_knows_a_jump() -> None:
     jumping.hold(3, UP, 1.0, 0.3)
     for one in windows(jumping.samples):
         found = np.array([moment or (np.nan,) * 4 for moment in one.moments], float) / 1000
-        assert judge(shipped(), found, "body").verdict is Verdict.NONE
+        assert judge(shipped(), found, "trunk").verdict is Verdict.NONE
 
 
 def test_what_cannot_be_read_is_possible() -> None:
-    found = judge(shipped(), None, "body")
+    found = judge(shipped(), None, "trunk")
     assert (found.verdict, found.probability) == (Verdict.POSSIBLE, None)
 
 
@@ -136,4 +145,4 @@ def test_a_tap_on_a_pendant_at_rest_is_no_fall() -> None:
     made = np.ones((MOMENTS, 4))
     made[:, :3] = (0, 0, 1)
     made[62] = (0, 0, 1.5, 1.5)
-    assert judge(shipped(), made, "body").verdict is Verdict.NONE
+    assert judge(shipped(), made, "trunk").verdict is Verdict.NONE

@@ -13,7 +13,9 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, LiteralString
 
 import psycopg
@@ -33,6 +35,7 @@ PACK: Final = 10  # readings in one pack
 _COPIED_TOGETHER: Final = 10_000  # rows
 _POLL_S: Final = 0.02
 _WITHIN_S: Final = 120.0
+_SUBSCRIBED_S: Final = 3.0  # from the place to the subscription
 _TAIL_S: Final = 1.0  # acknowledgements follow the commit
 _UNREAD: Final = """
     select count(*) from feed_cursors c join readings_feed f on (f.xid, f.n) > (c.xid, c.n)
@@ -43,10 +46,27 @@ def main() -> None:
     """Measure, and print."""
     parser = arguments(__doc__)
     parser.add_argument("--messages", type=int, default=100_000)
+    parser.add_argument("--processes", type=int, default=1, help="so many take readings, on a shared subscription")
     wish = parser.parse_args()
-    with fresh_system() as (settings, _):
-        found = measure(settings, wish.messages)
+    with fresh_system() as (settings, place), more_ingest(settings, place / "data", wish.processes - 1):
+        found = {"processes": wish.processes} | measure(settings, wish.messages)
     tell(found, as_json=wish.json)
+
+
+@contextmanager
+def more_ingest(settings: Settings, data_dir: Path, count: int) -> Iterator[None]:
+    """So many more processes that take their share of the readings, each with a session of its own."""
+    command = [sys.executable, "-m", "telecare", "ingest", "--lane", "readings", "--data-dir", str(data_dir)]
+    processes = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(count)]
+    try:
+        with psycopg.connect(settings.database, autocommit=True) as conn:
+            _until(lambda: number(conn, "select count(*) from ingest_slots where lane = 'readings'") == count + 1)
+        time.sleep(_SUBSCRIBED_S if count else 0)
+        yield
+    finally:
+        for process in processes:
+            process.terminate()
+            process.wait(timeout=30)
 
 
 def measure(settings: Settings, count: int) -> dict[str, Any]:

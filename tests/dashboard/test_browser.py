@@ -150,7 +150,8 @@ async def busy(world: World) -> dict[str, list[str]]:
     other = await world.alert("hub-3")
     await world.claim(other, "supervisor")
     await world.add_home("hub-6", "Closed Case")
-    closed = await world.alert("hub-6")
+    blow = fall(outcome="no-fall", probability=0.1, at="2026-06-01T12:00:00Z")
+    closed = await world.alert("hub-6", evidence={"blow": blow})
     await world.claim(closed)
     await world.close(closed)
     async with world.pool.connection() as conn:

@@ -22,7 +22,6 @@ from tests.system.running import clean_environment
 
 PACK: Final = 10  # readings
 _TICK_S: Final = 0.05
-_STEP_S: Final = 0.001  # between two readings of one series
 
 
 class Source:
@@ -30,21 +29,22 @@ class Source:
 
     def __init__(self, hubs: list[str]) -> None:
         self._hubs = itertools.cycle(hubs)
-        self._at = time.time() - 3600
+        # Whole milliseconds: sums of seconds drift, and two readings of a pack then have the same instant now and then.
+        self._at_ms = int((time.time() - 3600) * 1000)
         self.sent = self.acknowledged = 0  # packs
 
     def packs(self, count: int) -> bytes:
         """The next ones, ready to be written to a connection."""
         made = []
         for _ in range(count):
-            self._at += PACK * _STEP_S
+            self._at_ms += PACK
             pack = [self._record(n) for n in range(PACK)]
             made.append(publication(f"telecare/v1/{next(self._hubs)}/readings", json.dumps(pack).encode(), self.sent))
             self.sent += 1
         return b"".join(made)
 
     def _record(self, number: int) -> dict[str, Any]:
-        return {"n": "env-1/temperature", "u": "Cel", "v": 19.5, "t": round(self._at + number * _STEP_S, 3)}
+        return {"n": "env-1/temperature", "u": "Cel", "v": 19.5, "t": (self._at_ms + number) / 1000}
 
 
 class ReadingsProcess:

@@ -169,10 +169,11 @@ async def test_t15_one_mad_hub(stage: Stage) -> None:
 
 async def _readings_at(raw: RawHubs, rate: float, seconds: float) -> None:
     begun = time.time()
+    begun_ms = int(begun * 1000)
     async with asyncio.TaskGroup() as group:
         for number in range(int(rate * seconds)):
             await asyncio.sleep(max(0.0, begun + number / rate - time.time()))
-            pack = [{"n": "env-1/temperature", "u": "Cel", "v": 19.5, "t": round(begun + number / 1000, 3)}]
+            pack = [{"n": "env-1/temperature", "u": "Cel", "v": 19.5, "t": (begun_ms + number) / 1000}]
             group.create_task(raw.publish(topic("mad-0", "readings"), json.dumps(pack).encode()))
 
 

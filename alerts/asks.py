@@ -70,6 +70,7 @@ async def _nobody_left(conn: Connection, alert_id: int, by: str, now: datetime, 
     if contact is not None and already:
         return True  # that one has been asked
     why = "every contact has been asked" if already else "no contact with a telephone number"
+    why = await asks_store.why_nobody(conn, alert_id) or why
     await store.log(conn, alert_id, now, by, "notify-failed", {"why": why})
     await store.log(conn, alert_id, now, "system", "re-sounded", {"because": why})
     await store.publish_change(conn, alert_id, now)
@@ -140,8 +141,8 @@ async def _follow_answer(
         if not somebody:
             await ask(conn, settings, alert_id, "system", now)
         return
-    await store.queue_command(conn, alert_id, "on-the-way", None, now, now + command_validity(settings))
-    await store.log(conn, alert_id, now, "system", "announced", {"text": "on-the-way"})
+    if await store.queue_command(conn, alert_id, "on-the-way", None, now, now + command_validity(settings)):
+        await store.log(conn, alert_id, now, "system", "announced", {"text": "on-the-way"})
     for other in await asks_store.stop_waiting(conn, alert_id, now):
         body = going_text(
             service=settings.service_name, phone=settings.service_phone, contact=_first(other.name),

@@ -9,6 +9,7 @@ from psycopg.rows import class_row, dict_row
 
 from telecare.db import Connection
 from telecare.ids import uuid7
+from telecare.vocabulary import PERSON_STATE_WORDS, STOPPED, PersonState
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,10 @@ _ASKED: Final = """
       join councils k on k.id = h.council_id
       join contacts c on c.person_id = p.id
 """
+_STOPPED: Final = [state.value for state in STOPPED]
 NEXT_CONTACT: Final = """
      where a.id = %(alert)s and c.phone <> '' and (%(contact)s::uuid is null or c.id = %(contact)s)
+       and p.state <> all(%(stopped)s)
        and not exists (select 1 from asks where alert_id = a.id and contact_id = c.id)
      order by c.place limit 1
 """
@@ -44,7 +47,9 @@ NEXT_CONTACT: Final = """
 async def next_contact(conn: Connection, alert_id: int, contact: UUID | None) -> Asked | None:
     """The first contact with a telephone number who has not been asked about this alert; or that one, if so."""
     async with conn.cursor(row_factory=class_row(Asked)) as cursor:
-        await cursor.execute((_ASKED + NEXT_CONTACT).encode(), {"alert": alert_id, "contact": contact})
+        await cursor.execute(
+            (_ASKED + NEXT_CONTACT).encode(), {"alert": alert_id, "contact": contact, "stopped": _STOPPED}
+        )
         return await cursor.fetchone()
 
 
@@ -169,14 +174,62 @@ async def queue_message(
     now: datetime,
     alert_id: int | None,
 ) -> bool:
-    """Have a message sent; False when one with this key was queued before."""
+    """Have a message sent; False when one with this key was queued before, or its person has died or left.
+
+    The person is looked at under a lock, so that no message slips in beside the news (alerts/standing.py).
+    """
     cursor = await conn.execute(
-        """insert into messages (id, alert_id, contact_id, channel, recipient, body, purpose, idempotency_key, state,
+        """with person as (
+               select p.id from people p join contacts c on c.person_id = p.id
+                where c.id = %(contact)s and p.state <> all(%(stopped)s) for share of p)
+           insert into messages (id, alert_id, contact_id, channel, recipient, body, purpose, idempotency_key, state,
                                  next_try_at, created_at)
-           values (%s, %s, %s, 'sms', %s, %s, %s, %s, 'pending', %s, %s) on conflict (idempotency_key) do nothing""",
-        (uuid7(), alert_id, contact_id, phone, body, purpose, key, now, now),
-    )
+           select %(id)s, %(alert)s, %(contact)s, 'sms', %(phone)s, %(body)s, %(purpose)s, %(key)s, 'pending', %(now)s,
+                  %(now)s from person
+           on conflict (idempotency_key) do nothing""",
+        {
+            "id": uuid7(), "alert": alert_id, "contact": contact_id, "phone": phone, "body": body, "purpose": purpose,
+            "key": key, "now": now, "stopped": _STOPPED,
+        },
+    )  # fmt: skip
     return cursor.rowcount == 1
+
+
+# ---------------------------------------------------------------- people about whom nobody is written to
+
+
+async def why_nobody(conn: Connection, alert_id: int) -> str | None:
+    """Why nobody is written to about this alert's person; None where their state is no reason."""
+    cursor = await conn.execute(
+        "select p.state from alerts a join people p on p.id = a.person_id where a.id = %s and p.state = any(%s)",
+        (alert_id, _STOPPED),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else f"{PERSON_STATE_WORDS[PersonState(row[0])].lower()}: nobody is written to"
+
+
+async def lock_open_alerts_of(conn: Connection, person_id: UUID) -> list[int]:
+    """A person's open alerts, which nobody else changes until the transaction ends."""
+    cursor = await conn.execute(
+        "select id from alerts where person_id = %s and state <> 'closed' order by id for no key update", (person_id,)
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def stop_writing(conn: Connection, person_id: UUID, state: PersonState, now: datetime) -> None:
+    """Send nothing more to this person's contacts, and wait for none of their answers."""
+    contacts = "select id from contacts where person_id = %(person)s"
+    values = {"person": person_id, "now": now, "why": PERSON_STATE_WORDS[state].lower()}
+    await conn.execute(
+        f"""update asks set answer_by = null, passed_at = %(now)s
+             where answer_by is not null and contact_id in ({contacts})""".encode(),  # noqa: S608
+        values,
+    )
+    await conn.execute(
+        f"""update messages set state = 'failed', next_try_at = null, failure = %(why)s
+             where state in ('pending', 'sending') and contact_id in ({contacts})""".encode(),  # noqa: S608
+        values,
+    )
 
 
 # ---------------------------------------------------------------- for the screens

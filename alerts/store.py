@@ -170,15 +170,31 @@ async def publish_changes(conn: Connection, alert_ids: Sequence[int], now: datet
 async def queue_command(
     conn: Connection, alert_id: int, text: str, alarm_id: UUID | None, now: datetime, expires_at: datetime
 ) -> bool:
-    """Have the alert's hub announce something to the wearer; False where it has none: an incident is nobody's own."""
+    """Have the alert's hub announce something to the wearer; False where nobody is to hear it.
+
+    That is an incident, which is nobody's own; a technical alert; and whatever follows an alert for which nobody has
+    called (a finding of the service's own), for a voice out of nowhere frightens. That somebody is on the way is said
+    all the same: they are about to come in.
+    """
     cursor = await conn.execute(
         """insert into commands (id, hub, kind, text, alarm_id, alert_id, created_at, expires_at)
            select %(id)s, a.hub, 'announce', %(text)s,
                   coalesce(%(alarm)s::uuid, (select alarm_id from alert_alarms
                                               where alert_id = a.id order by joined_at desc limit 1)),
                   a.id, %(now)s, %(expires)s
-             from alerts a where a.id = %(alert)s and a.hub is not null""",
-        {"id": uuid7(), "text": text, "alarm": alarm_id, "now": now, "expires": expires_at, "alert": alert_id},
+             from alerts a
+            where a.id = %(alert)s and a.hub is not null and a.priority < %(technical)s
+              and (%(text)s = 'on-the-way'
+                   or exists (select 1 from commands c where c.alert_id = a.id and c.text = 'help-is-coming'))""",
+        {
+            "technical": Priority.TECHNICAL,
+            "id": uuid7(),
+            "text": text,
+            "alarm": alarm_id,
+            "now": now,
+            "expires": expires_at,
+            "alert": alert_id,
+        },
     )
     return cursor.rowcount == 1
 

@@ -71,6 +71,7 @@ ACCESS: Final[dict[str, Access]] = {
     "GET /people/{person_id}/plan": RECORDS,
     "POST /people/{person_id}/plan": RECORDS,
     "POST /people/{person_id}/recordings": RECORDS,
+    "POST /people/{person_id}/state": RECORDS,
     "POST /people/{person_id}/contacts/{contact_id}/consent": RECORDS,
     "POST /people/{person_id}/contacts/{contact_id}/invite": RECORDS,
     # links of messages

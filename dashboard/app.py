@@ -20,6 +20,7 @@ from dashboard import (
     pages_plans,
     pages_records,
     pages_roles,
+    pages_states,
     pages_timeline,
     problems,
 )
@@ -54,7 +55,16 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    pages = (pages_console, pages_records, pages_plans, pages_contacts, pages_carers, pages_timeline, pages_roles)
+    pages = (
+        pages_console,
+        pages_records,
+        pages_plans,
+        pages_states,
+        pages_contacts,
+        pages_carers,
+        pages_timeline,
+        pages_roles,
+    )
     for module in (assets, auth, health, api, *pages):
         app.router.routes.extend(module.router.routes)
     # The import's pages before those of an episode, whose address takes any word.

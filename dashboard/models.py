@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from telecare.vocabulary import PersonState
+
 PROBLEM_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "description": "RFC 9457",
@@ -112,6 +114,7 @@ class ListedAlert(_Answer):
     version: int
     hub: str | None = Field(description="the hub to speak through; null for an incident, and for a case from before")
     person_name: str | None
+    person_state: PersonState | None = Field(description="how the person stands with the service; null as person")
     address: str = Field(description="an incident's is the name of its area")
     postcode: str
     claimed_by_name: str | None

@@ -18,7 +18,7 @@ from dashboard.parts import database, parts_of
 from dashboard.steps import Step
 from telecare.db import Connection
 from telecare.errors import NotFound
-from telecare.register import homes
+from telecare.register import homes, person_states, plans
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
@@ -138,13 +138,19 @@ async def _everything_about(conn: Connection, record: dict[str, Any], now: datet
     number = record["id"]
     home = await homes.home(conn, record["home"])
     people = await homes.people_of(conn, record["home"])
+    away, states = None, []
     if record["person"] is not None:
         people = [await homes.person(conn, record["person"])]
+        plan = await plans.plan_of(conn, record["person"])
+        away = plan if plan.away_until is not None and plan.away_until > now else None
+        states = await person_states.history_of(conn, record["person"])
     earlier = await queue.alerts_of_person(conn, record["person"], now, EARLIER + 1) if record["person"] else []
     return {
         "alert": record,
         "falls": falls_of(record["alarms"]),
         "blows": blows_of(record["alarms"]),
+        "away": away,
+        "standing": states[0] if states else None,
         "home": home,
         "timezone": home["timezone"],
         "hubs": await store.hubs_of(conn, record["home"]),

@@ -70,7 +70,7 @@ def plan_from(sent: FormData, zone: ZoneInfo) -> tuple[Form, CarePlan]:
         times = {name: read(name, _time) for name in ("up_by", "up_since")}
         plan = replace(plan, **{name: value for name, value in times.items() if value is not None})
     if values["away_until"]:
-        plan = replace(plan, away_until=read("away_until", lambda text: _instant(text, zone)))
+        plan = replace(plan, away_until=read("away_until", lambda text: instant_from(text, zone)))
     shown = {"still_after_min": "still_after_h", "out_after_min": "out_after_h"}
     for name, words in plan.problems().items():
         form.errors.setdefault(shown.get(name, name), words)
@@ -95,7 +95,12 @@ def _time(text: str) -> time:
     return time(int(match[1]), int(match[2]))
 
 
-def _instant(text: str, zone: ZoneInfo) -> datetime:
+def instant_from(text: str, zone: ZoneInfo) -> datetime:
+    """A day, perhaps with a time, by a council's clock.
+
+    Raises:
+        ValueError: it is none; the words say what to enter.
+    """
     match = _DAY.fullmatch(text)
     if match is None:
         raise ValueError("Enter a day, like 27/3/2027, with a time if it is known: 27/3/2027 18:00")

@@ -13,8 +13,9 @@ from dashboard.api import register_id
 from dashboard.auth import GuardedRoute, visitor_of
 from dashboard.parts import database, parts_of
 from telecare.errors import NotFound, Refused
-from telecare.register import carers, learning, plans
+from telecare.register import carers, learning, person_states, plans
 from telecare.register import homes as register
+from telecare.vocabulary import PERSON_STATE_WORDS, STOPPED, PersonState, Role
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
@@ -99,10 +100,21 @@ async def person_page(
             "contacts": await register.contacts_of(conn, record["id"]),
             "consents": await carers.consents_of(conn, record["id"]),
             "recordings": await learning.consent_of(conn, record["id"]),
+            "states": await person_states.history_of(conn, record["id"]),
+            "state_choices": _state_choices(visitor_of(request).member.role, PersonState(record["state"])),
             "earlier": await queue.alerts_of_person(conn, record["id"], now),
             "now": now,
         }
     return parts_of(request).pages.render(request, "person.html", status, context | (more or {}))
+
+
+def _state_choices(role: Role, current: PersonState) -> list[dict[str, Any]]:
+    """What this member may write down, as radio buttons."""
+    if role not in person_states.MAY_STOP:
+        allowed = [] if current in STOPPED else [state for state in PersonState if state not in STOPPED]
+    else:
+        allowed = list(PersonState)
+    return [{"value": state.value, "text": PERSON_STATE_WORDS[state], "checked": state is current} for state in allowed]
 
 
 @router.post("/people/{person_id}/recordings")

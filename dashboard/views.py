@@ -23,11 +23,13 @@ from telecare.vocabulary import (
     CAUSE_WORDS,
     CONFIRMED_BY_WORDS,
     OUTCOME_WORDS,
+    PERSON_STATE_WORDS,
     PRIORITY_WORDS,
     Cause,
     ConfirmedBy,
     Kind,
     Outcome,
+    PersonState,
     Priority,
     title_of,
 )
@@ -105,6 +107,7 @@ class Pages:
             instant=instant, clock=clock_time, short=short_time, ago=ago, span=span, kind=kind_words, cause=cause_words,
             outcome=outcome_words, confirmed=confirmed_words, level=level_words, log_text=log_text, number=number,
             age=age_in_years, month=month_words, rest_of=rest_of, fall_sentence=sentence, fall_table=table,
+            person_state=person_state_words,
         )  # fmt: skip
         self._environment.globals.update(
             asset=static.url, LOG_WORDS=LOG_WORDS, STATE_WORDS=STATE_WORDS, MESSAGE_WORDS=MESSAGE_WORDS,
@@ -193,6 +196,11 @@ def kind_words(kind: str, possible: bool = False) -> str:
 def level_words(priority: int) -> str:
     """A level's word."""
     return PRIORITY_WORDS[Priority(priority)]
+
+
+def person_state_words(state: str) -> str:
+    """How a person stands with the service, in words."""
+    return PERSON_STATE_WORDS[PersonState(state)]
 
 
 def cause_words(cause: str) -> str:

@@ -147,6 +147,23 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+class PersonState(StrEnum):
+    """How a person stands with the service. Being away is part of their care plan."""
+
+    ACTIVE = "active"
+    KIT_FAULT = "kit-fault"  # the alarm cannot be relied on
+    DECEASED = "deceased"
+    ENDED = "ended"  # no longer with the service
+
+
+PERSON_STATE_WORDS: Final[dict[PersonState, str]] = {
+    PersonState.ACTIVE: "Active",
+    PersonState.KIT_FAULT: "Kit fault",
+    PersonState.DECEASED: "Has died",
+    PersonState.ENDED: "Service ended",
+}
+STOPPED: Final = frozenset({PersonState.DECEASED, PersonState.ENDED})  # nobody is written to, nothing is watched
+
 BOOLEAN_MEASURES: Final = frozenset({"motion", "open", "occupied", "pressed", "worn"})
 NUMBER_MEASURES: Final[dict[str, str]] = {
     "temperature": "Cel",

@@ -126,6 +126,7 @@ async def save_heard(conn: Connection, heard: Iterable[Heard]) -> None:
 
 NEXT_LOOK: Final = """
     select p.person_id from care_plans p left join plan_looks l using (person_id)
+      join people on people.id = p.person_id and people.state in ('active', 'kit-fault')
      where (p.still_after_min is not null or p.up_by is not null)
        and (l.look_at is null or l.look_at <= %s or l.version <> p.version)
      order by l.look_at nulls first limit 1 for update of p skip locked

@@ -211,7 +211,7 @@ CARING: Final = """
       join homes h on h.id = p.home_id
       join councils z on z.id = h.council_id
       left join lateral (select * from consents where contact_id = c.id order by id desc limit 1) k on true
-     where c.staff_id = %s order by p.name, c.place
+     where c.staff_id = %s and p.state not in ('deceased', 'ended') order by p.name, c.place
 """
 
 

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from alerts import actions, queue
+from alerts.detection.findings import Finding, raise_finding
 from alerts.errors import Conflict, Incomplete
 from alerts.providers import DemoProvider, NoProvider, ProviderUnavailable
 from alerts.service import Engine
@@ -23,7 +24,7 @@ from telecare.ids import uuid7
 from telecare.register import homes
 from telecare.register.homes import NewContact, NewDevice, NewHome, NewPerson
 from telecare.settings import Settings
-from telecare.vocabulary import Cause, ConfirmedBy, Outcome
+from telecare.vocabulary import Cause, ConfirmedBy, Kind, Outcome
 from tests.helpers import mary, one, rows
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -126,6 +127,28 @@ async def test_a_press_is_answered_helped_and_closed(world: World) -> None:
     ]  # fmt: skip
     announced = [row[0] for row in await rows(world.pool, "select text from commands order by created_at, id")]
     assert announced == ["help-is-coming", "answered", "on-the-way", "closed"]
+
+
+async def test_nobody_hears_of_a_technical_alert(world: World) -> None:
+    await world.alarm(kind="battery-low")
+    (alert,) = await world.open()
+    await world.claim(alert["id"])
+    await world.act(actions.dispatch, world.settings, alert["id"], "operator", "Engineer", "", world.now)
+    await world.close(alert["id"], cause=Cause.EQUIPMENT_FAULT, confirmed_by=ConfirmedBy.SYSTEM)
+    assert await rows(world.pool, "select text from commands") == []
+    assert "announced" not in await world.history()
+
+
+async def test_who_has_not_called_hears_only_that_somebody_comes(world: World) -> None:
+    found = Finding(world.hub, Kind.INACTIVITY, "no-movement", "no-movement-1", "No movement for 4 hours")
+    await world.act(raise_finding, found, world.now)
+    await world.engine.take_step()
+    (alert,) = await world.open()
+    assert alert["kind"] == "inactivity"
+    await world.claim(alert["id"])
+    await world.act(actions.dispatch, world.settings, alert["id"], "operator", "Van 2", "", world.now)
+    await world.close(alert["id"])
+    assert await rows(world.pool, "select text from commands") == [("on-the-way",)]
 
 
 async def test_a_second_press_joins_and_sounds_again(world: World) -> None:

@@ -32,6 +32,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /episodes/{episode_id}": GOOD | {"started_on": "1/1/2025"} | ENDED | {"ended_on": "1/2/2025", "version": "1"},
     "POST /episodes/people/{person_id}/reference": {"reference": "NEW-1"},
     "POST /api/alerts/{alert_id}/calls/{call_id}/result": {"result": "spoke"},
+    "POST /people/{person_id}/state": {"state": "kit-fault", "note": "Battery"},
     "POST /people/{person_id}/recordings": {"given": "yes", "said": "On the phone"},
     "POST /people/{person_id}/contacts/{contact_id}/consent": {"said": "On the phone", "alerts": "yes"},
     "POST /carer/asks/{ask_id}": {"answer": "cannot"},

@@ -14,11 +14,12 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
 
-from alerts import actions
+from alerts import actions, standing
 from telecare.db import database_now
 from telecare.register import carers
 from telecare.register.carers import Consent
-from telecare.vocabulary import Role
+from telecare.register.person_states import Change
+from telecare.vocabulary import PersonState, Role
 from tests.dashboard.fall_evidence import NOTHING, fall, movement, pack
 from tests.dashboard.world import NASTY, PASSWORD, World, listening, send_messages
 from tests.helpers import one
@@ -155,6 +156,13 @@ async def busy(world: World) -> dict[str, list[str]]:
     await world.claim(closed)
     await world.close(closed)
     async with world.pool.connection() as conn:
+        now = await database_now(conn)
+        by = {"note": "Her daughter, by telephone", "by": "supervisor", "role": Role.SUPERVISOR}
+        died = Change(state=PersonState.DECEASED, **by)
+        faulty = Change(state=PersonState.KIT_FAULT, due_at=now + timedelta(hours=1), **by)
+        await standing.change(conn, world.people["hub-6"], died, now)
+        await standing.change(conn, world.people["hub-1"], faulty, now)
+    async with world.pool.connection() as conn:
         await conn.execute("update alerts set raised_at = raised_at - interval '95 s' where kind = 'smoke'")
         await conn.execute(
             """insert into alert_log (alert_id, at, who, what, detail)
@@ -185,7 +193,8 @@ async def busy(world: World) -> dict[str, list[str]]:
     return {
         "": ["/login", "/api/docs", "/login?next=/homes"],
         "operator": ["/console", *alerts, "/homes", "/homes?q=flat", f"/homes/{home}",
-                     f"/homes/{home}/timeline", f"/people/{person}", f"/people/{person}/plan", "/messages", "/nothing"],
+                     f"/homes/{home}/timeline", f"/people/{person}", f"/people/{world.people['hub-6']}",
+                     f"/people/{person}/plan", "/messages", "/nothing"],
         "responder": ["/responder"], "carer": ["/carer", "/console", *links], "commissioner": ["/commissioning"],
         "admin": ["/admin"],
     }  # fmt: skip

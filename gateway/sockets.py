@@ -61,12 +61,16 @@ async def _serve(handler: Handler, reader: asyncio.StreamReader, writer: asyncio
 
 
 def _bound(path: Path) -> socket.socket:
+    """A socket that listens. It gets its name last: a device that finds it there is not refused."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    making = path.with_name(f".{path.name}.new")
     try:
-        path.unlink(missing_ok=True)
-        with _short(path) as address:
+        making.unlink(missing_ok=True)
+        with _short(making) as address:
             sock.bind(address)
-        path.chmod(0o660)
+        making.chmod(0o660)
+        sock.listen()
+        making.replace(path)
     except OSError as problem:
         sock.close()
         raise CannotStart(f"{path}: no socket can be made there ({problem})") from problem

@@ -1,7 +1,9 @@
 """Local sockets, at any depth of folders."""
 
 import asyncio
+import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +27,20 @@ async def test_a_path_of_more_than_107_bytes_works_and_a_stale_socket_is_replace
         assert await reader.readline() == b"hello\n"
         writer.close()
     assert not path.exists()
+
+
+async def test_what_is_there_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = asyncio.start_unix_server
+
+    async def later(*given: Any, **more: Any) -> asyncio.Server:
+        """A device is quicker than the hub."""
+        with socket.socket(socket.AF_UNIX) as device:
+            device.connect(str(tmp_path / "s"))
+        return await started(*given, **more)
+
+    monkeypatch.setattr(asyncio, "start_unix_server", later)
+    async with listen(tmp_path / "s", echo):
+        assert [path.name for path in tmp_path.iterdir()] == ["s"]
 
 
 async def test_connections_end_with_the_listener(tmp_path: Path) -> None:

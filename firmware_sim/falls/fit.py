@@ -1,7 +1,7 @@
 """Fits the second stage: which windows it learns from, how they are weighed, boosted trees, calibration, limits.
 
-Each fit has one thread: with several, sums come out in another order, and the same seed in another model. Several fits
-run side by side, in processes.
+Each fit has one thread, so that its sums are made in one order on any machine. Several fits run side by side, in
+processes.
 """
 
 import math

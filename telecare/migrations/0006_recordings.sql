@@ -9,11 +9,12 @@ create table recording_consents (
 );
 create index recording_consents_by_person on recording_consents (person_id, id);
 
-create function recording_consents_are_kept() returns trigger language plpgsql as $$
+-- For any table of the register that only grows.
+create function register_row_is_kept() returns trigger language plpgsql as $$
 begin
-    raise exception 'recording_consents is append-only' using errcode = 'integrity_constraint_violation';
+    raise exception '% is append-only', tg_table_name using errcode = 'integrity_constraint_violation';
 end $$;
 create trigger recording_consents_append_only before update or delete on recording_consents
-    for each row execute function recording_consents_are_kept();
+    for each row execute function register_row_is_kept();
 create trigger recording_consents_no_truncate before truncate on recording_consents
-    for each statement execute function recording_consents_are_kept();
+    for each statement execute function register_row_is_kept();

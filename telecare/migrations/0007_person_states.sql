@@ -14,14 +14,10 @@ create table person_states (
 );
 create index person_states_by_person on person_states (person_id, id);
 
-create function person_states_are_kept() returns trigger language plpgsql as $$
-begin
-    raise exception 'person_states is append-only' using errcode = 'integrity_constraint_violation';
-end $$;
 create trigger person_states_append_only before update or delete on person_states
-    for each row execute function person_states_are_kept();
+    for each row execute function register_row_is_kept();
 create trigger person_states_no_truncate before truncate on person_states
-    for each statement execute function person_states_are_kept();
+    for each statement execute function register_row_is_kept();
 
 -- A state that nobody has written down does not exist.
 create function person_state_is_recorded() returns trigger language plpgsql as $$

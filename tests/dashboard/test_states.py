@@ -1,6 +1,7 @@
 """How a person stands with the service: what it stops, what it does not, and who may say so."""
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -203,3 +204,8 @@ async def test_a_change_that_is_refused_leaves_no_trace(served: World) -> None:
         with pytest.raises(Refused):
             await standing.change(conn, served.people["hub-1"], new, await database_now(conn))
     assert await one(served.pool, "select count(*) from person_states") == 0
+
+
+async def test_no_two_parts_of_the_page_have_one_name(served: World) -> None:
+    names = re.findall(r' id="([^"]+)"', await page(served, f"/people/{served.people['hub-1']}", "supervisor"))
+    assert sorted(names) == sorted(set(names))

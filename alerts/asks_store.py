@@ -131,7 +131,7 @@ async def save_answer(conn: Connection, ask_id: UUID, answer: str, minutes: int 
         """update asks k set answer = %(answer)s, minutes = %(minutes)s, answered_at = %(now)s, answer_by = null
             where id = %(id)s and over_at is null
               and (answer is distinct from %(answer)s or minutes is distinct from %(minutes)s)
-              and exists (select 1 from alerts a where a.id = k.alert_id and a.state <> 'closed')""",
+              and exists (select 1 from alerts a where a.id = k.alert_id and a.closed_at is null)""",
         {"answer": answer, "minutes": minutes, "now": now, "id": ask_id},
     )
     return cursor.rowcount == 1
@@ -211,7 +211,7 @@ async def why_nobody(conn: Connection, alert_id: int) -> str | None:
 async def lock_open_alerts_of(conn: Connection, person_id: UUID) -> list[int]:
     """A person's open alerts, which nobody else changes until the transaction ends."""
     cursor = await conn.execute(
-        "select id from alerts where person_id = %s and state <> 'closed' order by id for no key update", (person_id,)
+        "select id from alerts where person_id = %s and closed_at is null order by id for no key update", (person_id,)
     )
     return [row[0] for row in await cursor.fetchall()]
 
@@ -256,7 +256,7 @@ async def open_asks_of_login(conn: Connection, staff_id: UUID) -> list[dict[str,
     """What a carer is asked now, newest first."""
     return await _records(
         conn,
-        ASK.format("c.staff_id = %(staff)s and k.over_at is null and a.state <> 'closed' order by k.asked_at desc"),
+        ASK.format("c.staff_id = %(staff)s and k.over_at is null and a.closed_at is null order by k.asked_at desc"),
         {"staff": staff_id},
     )
 

@@ -19,7 +19,7 @@ _CODED: Final = """
       join people p on p.id = a.person_id
       join alert_alarms j on j.alert_id = a.id
       join alarms m on m.id = j.alarm_id
-     where a.state = 'closed' and a.past_case is null and m.kind = any(%(kinds)s)
+     where a.closed_at is not null and a.past_case is null and m.kind = any(%(kinds)s)
        and jsonb_typeof(m.evidence) = 'object' and m.evidence ?| %(fields)s
      order by a.id, m.received_at, m.id
 """

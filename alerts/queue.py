@@ -69,7 +69,7 @@ async def open_alerts(conn: Connection, now: datetime, limit: int = 100) -> list
     """
     return await _listed(
         conn,
-        f"""select {_COLUMNS} {_FROM} where a.state <> 'closed'
+        f"""select {_COLUMNS} {_FROM} where a.closed_at is null
              order by a.priority, a.home_id is null, a.raised_at, a.id limit %(limit)s""",
         {"now": now, "limit": limit},
     )

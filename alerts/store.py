@@ -22,7 +22,7 @@ _FEW: Final = 3  # a device name in more homes than this is a common name and te
 
 DUE = """
     select id, priority, waiting_since, step, state, claimed_by from alerts
-     where state <> 'closed' and due_at <= %(now)s
+     where closed_at is null and due_at <= %(now)s
      order by due_at limit 1 for update skip locked
 """
 

@@ -120,7 +120,7 @@ OPEN: Final = """
            case_key text, person_id uuid, home_id uuid, hub text, kind text, possible boolean, priority smallint,
            reason text, due_at timestamptz)
      order by g.case_key
-    on conflict (case_key) where state <> 'closed' do nothing
+    on conflict (case_key) where closed_at is null do nothing
     returning case_key, id
 """
 
@@ -155,7 +155,7 @@ async def open_alerts(conn: Connection, openings: Sequence[Opening], now: dateti
 
 
 LOCK: Final = """
-    select case_key, id from alerts where case_key = any(%s) and state <> 'closed' order by case_key for update
+    select case_key, id from alerts where case_key = any(%s) and closed_at is null order by case_key for update
 """
 
 

@@ -181,7 +181,7 @@ async def visits(conn: Connection) -> list[Record]:
              left join homes h on h.id = a.home_id
              left join incidents i on i.alert_id = a.id
              left join people p on p.id = a.person_id
-            where a.state <> 'closed'
+            where a.closed_at is null
             group by a.id, p.id, h.id, i.alert_id order by a.priority, a.raised_at limit 200""",
     )
 
@@ -218,7 +218,7 @@ async def vital_signs(conn: Connection, now: datetime) -> Record:
                   (select extract(epoch from %(now)s - min(received_at))::float8 from alarms_waiting where not crowding)
                      as oldest_s,
                   (select extract(epoch from %(now)s - min(due_at))::float8 from alerts
-                    where state <> 'closed') as overdue_s,
+                    where closed_at is null) as overdue_s,
                   (select count(distinct role) from staff where demo and active) as demo_roles""",
         {"now": now},
     )
@@ -230,14 +230,14 @@ async def figures(conn: Connection) -> Record:
     return await _record(
         conn,
         """select (select coalesce(jsonb_object_agg(priority, n), '{}') from (
-                    select priority, count(*) as n from alerts where state <> 'closed' group by priority) o) as open,
+                    select priority, count(*) as n from alerts where closed_at is null group by priority) o) as open,
                   (select count(*) from unreadable) as unreadable,
                   (select count(*) from messages where state = 'failed') as messages_failed""",
     )
 
 
 FOR_CARERS: Final = """
-    select (select min(raised_at) from alerts where person_id = %(person)s and state <> 'closed' and priority < 4)
+    select (select min(raised_at) from alerts where person_id = %(person)s and closed_at is null and priority < 4)
                as open_since,
            exists (select 1 from alerts where person_id = %(person)s and state in ('claimed', 'safe') and priority < 4)
                as answered,

@@ -110,7 +110,7 @@ async def times(conn: Connection, since: datetime | None) -> list[Times]:
 
 async def open_alerts(conn: Connection) -> list[tuple[int, datetime, bool]]:
     """Open alerts: number, when their next step is due, whether somebody owns them."""
-    rows = await _rows(conn, "select id, due_at, claimed_by is not null from alerts where state <> 'closed'")
+    rows = await _rows(conn, "select id, due_at, claimed_by is not null from alerts where closed_at is null")
     return [(row[0], row[1], row[2]) for row in rows]
 
 
@@ -209,7 +209,7 @@ async def last_of_open(conn: Connection) -> dict[int, tuple[int, datetime]]:
     rows = await _rows(
         conn,
         """select e.alert_id, max(e.n), max(e.at) from alert_events e join alerts a on a.id = e.alert_id
-            where a.state <> 'closed' group by e.alert_id""",
+            where a.closed_at is null group by e.alert_id""",
     )
     return {row[0]: (row[1], row[2]) for row in rows}
 

@@ -148,7 +148,7 @@ HEARD_AGAIN: Final = """
     select x.id, x.hub, x.home_id, x.device, coalesce(v.kind, '') as kind, coalesce(v.location, '') as location,
            x.noticed_at,
            exists (select 1 from alert_alarms p join alerts a on a.id = p.alert_id
-                    where p.alarm_id = x.alarm_id and a.state <> 'closed'
+                    where p.alarm_id = x.alarm_id and a.closed_at is null
                       and not exists (select 1 from incidents i where i.alert_id = a.id)) as alert_open
       from silences x
       left join hub_states s on x.device = '' and s.hub = x.hub

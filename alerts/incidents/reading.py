@@ -44,7 +44,7 @@ async def open_incidents(conn: Connection) -> list[dict[str, Any]]:
     """The number, state and headline of each open incident, the oldest first: for the top of the screens."""
     return await _records(
         conn,
-        """select id, state, reason from alerts where case_key like 'incident:%%' and state <> 'closed'
+        """select id, state, reason from alerts where case_key like 'incident:%%' and closed_at is null
             order by raised_at, id""",
         {},
     )
@@ -85,9 +85,9 @@ RESIDENTS: Final = """
      where h.alert_id = %(alert)s order by p.name, p.id
 """
 OWN_ALERTS: Final = """
-    select a.home_id, a.id, a.kind, a.possible, a.priority, a.state <> 'closed' as is_open, a.raised_at, a.cause
+    select a.home_id, a.id, a.kind, a.possible, a.priority, a.closed_at is null as is_open, a.raised_at, a.cause
       from incident_homes h join alerts a on a.home_id = h.home_id
-     where h.alert_id = %(alert)s and (a.state <> 'closed' or (a.raised_at > %(since)s and a.priority < 4))
+     where h.alert_id = %(alert)s and (a.closed_at is null or (a.raised_at > %(since)s and a.priority < 4))
      order by a.priority, a.raised_at
 """
 

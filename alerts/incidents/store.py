@@ -106,7 +106,7 @@ async def open_in(conn: Connection, areas: Collection[str]) -> dict[str, int]:
     rows = await (
         await conn.execute(
             """select i.area, a.id from alerts a join incidents i on i.alert_id = a.id
-                where a.case_key = any(%s) and a.state <> 'closed' order by a.id for no key update of a""",
+                where a.case_key = any(%s) and a.closed_at is null order by a.id for no key update of a""",
             ([f"incident:{name}" for name in areas],),
         )
     ).fetchall()
@@ -116,7 +116,7 @@ async def open_in(conn: Connection, areas: Collection[str]) -> dict[str, int]:
 OPEN: Final = """
     insert into alerts (case_key, kind, priority, state, reason, raised_at, waiting_since, due_at, alarm_count)
     values (%(key)s, %(kind)s, %(priority)s, 'raised', 'Incident', %(now)s, %(now)s, %(due_at)s, 0)
-    on conflict (case_key) where state <> 'closed' do nothing
+    on conflict (case_key) where closed_at is null do nothing
     returning id
 """
 
@@ -233,7 +233,7 @@ class Listed:
 
 
 LISTED: Final = """
-    select distinct on (h.home_id) h.home_id, h.alert_id, a.state <> 'closed', h.had, h.back_at
+    select distinct on (h.home_id) h.home_id, h.alert_id, a.closed_at is null, h.had, h.back_at
       from incident_homes h join alerts a on a.id = h.alert_id
      where h.home_id = any(%s) order by h.home_id, h.alert_id desc
 """

@@ -20,7 +20,7 @@ SEEN: Final = """
     select (select e.n from alert_events e, alert_event_counter c
              where e.alert_id = a.id and e.n > c.n - %(newest)s order by e.n desc limit 1)
       from alert_alarms p
-      join alerts a on a.id = p.alert_id and a.state = 'closed'
+      join alerts a on a.id = p.alert_id and a.closed_at is not null
      where p.alarm_id = %(alarm)s
        and exists (select 1 from alert_log l where l.alert_id = a.id and l.what = 'raised')
        and exists (select 1 from alert_log l where l.alert_id = a.id and l.what = 'closed')
@@ -46,7 +46,7 @@ async def save_press(conn: Connection, alarm: UUID, age_s: float, journey: Journ
 # ---------------------------------------------------------------- looking
 
 SIGNS: Final = """
-    select (select extract(epoch from %(now)s - min(due_at))::float8 from alerts where state <> 'closed'),
+    select (select extract(epoch from %(now)s - min(due_at))::float8 from alerts where closed_at is null),
            count(a.id), extract(epoch from %(now)s - min(a.received_at))::float8
       from alarms a
      where a.received_at > %(from)s and a.received_at <= %(until)s and not a.past

@@ -31,7 +31,7 @@ def period_words(today: date) -> str:
 # Alerts of people, tests left out, with when somebody was sent or came; a council's time is its own.
 _ALERTS: Final = """
     with wanted as (
-        select a.id, a.raised_at, a.first_claimed_at, a.state, a.cause,
+        select a.id, a.raised_at, a.first_claimed_at, a.closed_at, a.cause,
                extract(epoch from a.first_claimed_at - a.raised_at)::float8 as answer_s,
                date_trunc('month', a.raised_at at time zone c.timezone)::date as month
           from alerts a join homes h on h.id = a.home_id join councils c on c.id = h.council_id
@@ -59,7 +59,7 @@ ON_SITE: Final = f"""{_ALERTS}
              group by w.id, w.raised_at) sent
 """  # noqa: S608
 CAUSES: Final = f"""{_ALERTS}
-    select cause, count(*) as n from wanted where state = 'closed' group by cause
+    select cause, count(*) as n from wanted where closed_at is not null group by cause
 """  # noqa: S608
 
 

@@ -154,7 +154,7 @@ async def _journey(conn: Connection, settings: Settings) -> str:
         conn,
         """select coalesce(extract(epoch from clock_timestamp() - (select min(received_at) from alarms_waiting)), 0),
                   coalesce(extract(epoch from clock_timestamp()
-                           - (select min(due_at) from alerts where state <> 'closed')), 0)""",
+                           - (select min(due_at) from alerts where closed_at is null)), 0)""",
     )
     if waiting_s > _WAITING_S:
         raise Unwell(f"an alarm has waited {waiting_s:.0f} s to become an alert: is `telecare alerts` running?")

@@ -5,14 +5,15 @@ an alert that does not exist and `Conflict` for one that is not this user's or n
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from alerts import asks, store
-from alerts.domain import closing_problems, first_due
+from alerts import asks, emergency, life_store, store, visit_actions
+from alerts.domain import first_due
 from alerts.errors import Conflict, Incomplete
 from alerts.incidents import checks
+from alerts.life import Closing, closing_problems
 from alerts.settings import command_validity, ladder
 from alerts.visits import arrival_at
 from telecare.clock import format_instant
@@ -27,6 +28,20 @@ LOGGED_BY_HAND: Final = frozenset(
 )
 TEXT_LIMIT: Final = 4000  # characters of a note
 _ANYONE_MAY: Final = frozenset({"note"})  # anyone may assist; the rest is the owner's
+OVER: Final = frozenset({"closed", "reviewed"})
+
+
+async def own(conn: Connection, alert_id: int, by: str) -> None:
+    """Lock an open alert that `by` has, until the transaction ends.
+
+    Raises:
+        NotFound: there is no such alert.
+        Conflict: it is not theirs, or not open.
+    """
+    await life_store.lock(conn, alert_id)
+    found = await store.owner_and_state(conn, alert_id)
+    if found is None or found[0] != by or found[1] in OVER:
+        raise await _refuse(conn, alert_id, by)
 
 
 async def _refuse(conn: Connection, alert_id: int, by: str) -> Conflict:
@@ -35,7 +50,7 @@ async def _refuse(conn: Connection, alert_id: int, by: str) -> Conflict:
     if found is None:
         raise NotFound(f"no alert {alert_id}")
     owner, state, _, _ = found
-    if state == "closed":
+    if state in OVER:
         why = "this alert is closed"
     elif owner is None:
         why = "nobody has claimed this alert yet"
@@ -61,17 +76,16 @@ async def _announce(conn: Connection, settings: Settings, alert_id: int, text: s
 async def claim(conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> None:
     """Take an unclaimed alert. Claiming what one already has is no error."""
     async with conn.transaction():
-        due_at = now + timedelta(seconds=settings.welfare_s)
-        if await store.claim(conn, alert_id, by, now, due_at):
+        if await store.claim(conn, alert_id, by, now):
             await _announce(conn, settings, alert_id, "answered", now)
             await _record(conn, alert_id, now, by, "claimed")
             return
         conflict = await _refuse(conn, alert_id, by)
-        if conflict.claimed_by != by or conflict.state == "closed":
+        if conflict.claimed_by != by or conflict.state in OVER:
             raise conflict
 
 
-async def take_over(conn: Connection, settings: Settings, alert_id: int, by: str, reason: str, now: datetime) -> None:
+async def take_over(conn: Connection, alert_id: int, by: str, reason: str, now: datetime) -> None:
     """Take an alert from the colleague who has it; the reason is written down.
 
     Raises:
@@ -82,8 +96,7 @@ async def take_over(conn: Connection, settings: Settings, alert_id: int, by: str
     async with conn.transaction():
         found = await store.owner_and_state(conn, alert_id)
         previous = found[0] if found else None
-        due_at = now + timedelta(seconds=settings.welfare_s)
-        if previous is None or not await store.take_over(conn, alert_id, by, previous, now, due_at):
+        if previous is None or not await store.take_over(conn, alert_id, by, previous, now):
             raise await _refuse(conn, alert_id, by)
         await _record(conn, alert_id, now, by, "taken-over", {"from": previous, "reason": reason[:TEXT_LIMIT]})
 
@@ -118,7 +131,7 @@ async def write_log(conn: Connection, alert_id: int, by: str, what: str, detail:
         if found is None:
             raise NotFound(f"no alert {alert_id}")
         owner, state, _, _ = found
-        if state == "closed" or (what not in _ANYONE_MAY and owner != by):
+        if state in OVER or (what not in _ANYONE_MAY and owner != by):
             raise await _refuse(conn, alert_id, by)
         written = {"text": text.strip()}
         if arrived := str(detail.get("arrived_at") or ""):
@@ -141,16 +154,15 @@ async def ask_contact(
 ) -> bool:
     """Ask the next contact to go, or that one; False where there is nobody left to ask, which is written down."""
     async with conn.transaction():
-        found = await store.owner_and_state(conn, alert_id)
-        if found is None or found[0] != by or found[1] == "closed":
-            raise await _refuse(conn, alert_id, by)
+        await own(conn, alert_id, by)
         return await asks.ask(conn, settings, alert_id, by, now, contact)
 
 
 async def dispatch(
-    conn: Connection, settings: Settings, alert_id: int, by: str, responder: str, note: str, now: datetime
-) -> None:
-    """Write down who has been sent, and tell the wearer that someone is on the way.
+    conn: Connection, settings: Settings, alert_id: int, by: str, responder: str, note: str, now: datetime,
+    second: str = "",
+) -> UUID:  # fmt: skip
+    """Ask a responder to go, which begins a visit, and tell the wearer that someone is on the way; the visit's id.
 
     Raises:
         Incomplete: nobody is named.
@@ -158,12 +170,24 @@ async def dispatch(
     if not responder.strip() or len(responder) > 200:
         raise Incomplete(["responder: say who is going (at most 200 characters)"])
     async with conn.transaction():
-        found = await store.owner_and_state(conn, alert_id)
-        if found is None or found[0] != by or found[1] == "closed":
-            raise await _refuse(conn, alert_id, by)
+        await own(conn, alert_id, by)
+        visit_id = await visit_actions.request(conn, settings, alert_id, by, responder.strip(), second.strip(), now)
         await _announce(conn, settings, alert_id, "on-the-way", now)
-        detail = {"responder": responder.strip(), "note": note[:TEXT_LIMIT]}
+        detail = {"responder": responder.strip(), "note": note[:TEXT_LIMIT], "visit": str(visit_id)}
         await _record(conn, alert_id, now, by, "dispatched", detail)
+    return visit_id
+
+
+async def call_service(
+    conn: Connection, settings: Settings, alert_id: int, by: str, service: emergency.Service, now: datetime,
+    **said: Any,
+) -> UUID:  # fmt: skip
+    """Write down that an emergency service was called (`emergency.call` says what else); the call's id."""
+    async with conn.transaction():
+        await own(conn, alert_id, by)
+        call_id = await emergency.call(conn, settings, alert_id, by, service, now, **said)
+        await store.publish_change(conn, alert_id, now)
+    return call_id
 
 
 async def mark_safe(
@@ -172,12 +196,14 @@ async def mark_safe(
     """Write down that the person is safe, by whose word and how that is known.
 
     Raises:
-        Incomplete: it is not said how.
+        Incomplete: it is not said how, or nobody has confirmed it.
     """
     if not how.strip() or len(how) > TEXT_LIMIT:
         raise Incomplete(["how: say how you know that the person is safe"])
+    if confirmed_by is ConfirmedBy.TWO_PEOPLE:
+        raise Incomplete(["confirmed_by: where nobody was reached, nobody is known to be safe"])
     async with conn.transaction():
-        if not await store.mark_safe(conn, alert_id, by, confirmed_by.value, how.strip()):
+        if not await store.mark_safe(conn, alert_id, by, confirmed_by.value, how.strip(), now):
             raise await _refuse(conn, alert_id, by)
         await _record(conn, alert_id, now, by, "safe", {"confirmed_by": confirmed_by.value, "how": how.strip()})
 
@@ -208,18 +234,27 @@ async def close(
         if found is None:
             raise NotFound(f"no alert {alert_id}")
         level, unchecked = await checks.as_closed(conn, alert_id, found[3])
-        if problems := closing_problems(level, cause, outcomes, confirmed_by, how) + unchecked:
+        if found[0] != by or found[1] in OVER:
+            raise await _refuse(conn, alert_id, by)
+        await life_store.lock(conn, alert_id)
+        around = await life_store.around(conn, alert_id)
+        closing = Closing(by=by, cause=cause, outcomes=outcomes, confirmed_by=confirmed_by, how=how)
+        if problems := closing_problems(level, closing, around) + unchecked:
             raise Incomplete(problems)
+        await visit_actions.stand_down(conn, alert_id, by, "the alert was closed", now)
+        agreed = await life_store.end_agreement(conn, alert_id, now) if confirmed_by is ConfirmedBy.TWO_PEOPLE else None
         values = {
             "cause": cause.value,
             "outcomes": [outcome.value for outcome in outcomes],
             "confirmed_by": confirmed_by.value,
             "how": how.strip()[:TEXT_LIMIT],
         }
-        if not await store.close(conn, alert_id, by, now, values | {"seen_alarms": seen_alarms}):
-            if found[0] == by and found[1] != "closed":
+        agreement = {"agreed_by": agreed[0], "agreed_why": agreed[1]} if agreed else {}
+        closed = {"agreed_by": None, "agreed_why": None, "seen_alarms": seen_alarms} | agreement | values
+        if not await store.close(conn, alert_id, by, now, closed):
+            if found[0] == by and found[1] not in OVER:
                 raise Conflict("another alarm has joined since you opened this page", claimed_by=by, state=found[1])
             raise await _refuse(conn, alert_id, by)
         await _announce(conn, settings, alert_id, "closed", now)
         await asks.end(conn, settings, alert_id, confirmed_by.value, now)
-        await _record(conn, alert_id, now, by, "closed", values | {"note": note.strip()[:TEXT_LIMIT]})
+        await _record(conn, alert_id, now, by, "closed", values | agreement | {"note": note.strip()[:TEXT_LIMIT]})

@@ -122,7 +122,7 @@ async def answer(
         way = minutes if given == "going" else None
         if not await asks_store.save_answer(conn, ask_id, given, way, now):
             again = await asks_store.ask_by(conn, ask_id=ask_id)
-            same = again is not None and again["state"] != "closed" and again["answer"] == given
+            same = again is not None and again["state"] not in ("closed", "reviewed") and again["answer"] == given
             return Told(same, found["answer"], found["person"])
         await _follow_answer(conn, settings, found, given, way, now)
         return Told(True, given, found["person"])

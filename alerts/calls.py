@@ -71,8 +71,8 @@ async def start(
         if found is None:
             raise NotFound(f"no alert {alert_id}")
         owner, state, _, _ = found
-        if owner != by or state == "closed":
-            why = "this alert is closed" if state == "closed" else "claim this alert first"
+        if owner != by or state in ("closed", "reviewed"):
+            why = "this alert is closed" if state in ("closed", "reviewed") else "claim this alert first"
             raise Conflict(why, claimed_by=owner, state=state)
         row = await (await conn.execute(_WHOM, {"line": line, "contact": contact, "alert": alert_id})).fetchone()
         if row is None or row[0] is None or (line == "contact") != (contact is not None):
@@ -129,6 +129,12 @@ async def _end(conn: Connection, call_id: UUID, who: str, result: Result, words:
     ).fetchone()
     assert row is not None
     alert_id, whom, line, seconds = row
+    if result is Result.SPOKE and line != "contact":
+        await conn.execute(
+            """update alerts set spoken_at = (select started_at from calls where id = %s)
+                where id = %s and spoken_at is null""",
+            (call_id, alert_id),
+        )
     what = "contact-answered" if result in (Result.SPOKE, Result.HEARD) else "contact-tried"
     detail = {"contact": whom, "line": line, "result": result.value, "seconds": seconds, "text": words}
     await store.log(conn, alert_id, now, who, what, detail)
@@ -173,7 +179,8 @@ async def alone_since(conn: Connection) -> dict[int, datetime]:
         await conn.execute(
             """select a.id, greatest(a.claimed_at, max(c.ended_at))
                  from alerts a left join calls c on c.alert_id = a.id
-                where a.state = 'claimed' and a.priority < 4 and a.home_id is not null
+                where a.state in ('claimed', 'contacting', 'assessed', 'acting')
+                  and a.priority < 4 and a.home_id is not null
                 group by a.id having bool_and(c.id is null or c.ended_at is not null)"""
         )
     ).fetchall()

@@ -1,12 +1,11 @@
 """What becomes of an alarm and of an alert: plain decisions, without I/O and without a clock."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from telecare.vocabulary import TECHNICAL, Cause, ConfirmedBy, Kind, Outcome, Priority, is_possible, title_of
+from telecare.vocabulary import TECHNICAL, Kind, Priority, is_possible, title_of
 
 POLICY: Final = "first policy, 2026-11"  # named on every alert that it raised
 
@@ -180,7 +179,6 @@ class Ladder:
     second_site: timedelta
     breach: timedelta
     technical: timedelta
-    welfare: timedelta
 
     @property
     def rungs(self) -> tuple[tuple[timedelta, "Rung"], ...]:
@@ -235,25 +233,3 @@ def climb(alert: Waiting, now: datetime, ladder: Ladder) -> Climb:
     if step < len(rungs):
         return Climb(tuple(due), step, alert.waiting_since + rungs[step][0])
     return Climb(tuple(due) or ("re-sounded",), step, now + ladder.resound)
-
-
-# ---------------------------------------------------------------- closing
-
-
-def closing_problems(
-    priority: Priority, cause: Cause, outcomes: Sequence[Outcome], confirmed_by: ConfirmedBy, how: str
-) -> list[str]:
-    """Why an alert may not be closed like this; empty when it may.
-
-    Closing needs somebody's word that the person is safe: inquiries have found "probably asleep" to be none.
-    """
-    problems = []
-    if not outcomes:
-        problems.append("outcomes: say at least one")
-    if not how.strip():
-        problems.append("how: say how you know that the person is safe")
-    if confirmed_by is ConfirmedBy.SYSTEM and priority is not Priority.TECHNICAL:
-        problems.append("confirmed_by: somebody must have confirmed that the person is safe")
-    if cause is Cause.NOT_KNOWN and confirmed_by is ConfirmedBy.PERSON:
-        problems.append("cause: 'not known (no contact)' cannot stand with the person's own word")
-    return problems

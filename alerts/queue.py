@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from psycopg.rows import dict_row
 
+from alerts import emergency, knowing, visit_actions
 from alerts.incidents import reading
 from telecare.db import Connection
 from telecare.errors import NotFound
@@ -112,8 +113,9 @@ async def whole_alert(conn: Connection, alert_id: int, now: datetime) -> dict[st
     record = await list_record(conn, alert_id, now)
     ending = await _records(
         conn,
-        """select claimed_at, first_claimed_at, closed_at, cause, outcomes, confirmed_by, how from alerts
-            where id = %(id)s""",
+        """select claimed_at, first_claimed_at, closed_at, cause, outcomes, confirmed_by, how, agreed_by, agreed_why,
+                  spoken_at, floor_since, lifted_at, safe_at, wrap_up, wrapped_up_at
+             from alerts where id = %(id)s""",
         {"id": alert_id},
     )
     alarms = await _records(
@@ -133,8 +135,12 @@ async def whole_alert(conn: Connection, alert_id: int, now: datetime) -> dict[st
     )
     if record["incident"] is not None:
         record["incident"]["homes"] = await reading.homes(conn, alert_id, now)
+    helpers = {
+        "visits": await visit_actions.visits_of(conn, alert_id),
+        "emergency_calls": await emergency.calls_of(conn, alert_id),
+    }
     named = [alarm | {"title": title_of_alarm(alarm["kind"], alarm["evidence"])} for alarm in alarms]
-    return record | ending[0] | {"alarms": named, "log": log}
+    return record | ending[0] | await knowing.known(conn, alert_id) | helpers | {"alarms": named, "log": log}
 
 
 async def alerts_of_person(conn: Connection, person_id: object, now: datetime, limit: int = 20) -> list[dict[str, Any]]:

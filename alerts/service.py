@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 
 import aiomqtt
 
-from alerts import asks, calls, store
+from alerts import asks, calls, emergency, life_store, store, visit_actions
 from alerts.domain import climb
 from alerts.providers import Provider, ProviderRefused, ProviderUnavailable
 from alerts.retention import retire
-from alerts.settings import ladder
+from alerts.settings import ladder, limits
 from alerts.supervision import Supervision
 from alerts.taking import Taking
 from telecare.clock import Clock, format_instant
@@ -63,6 +63,8 @@ class Engine:
             deadlines=keep_doing(self.deadline_step, asyncio.Event(), self.clock, min(poll_s, 0.5), "deadlines"),
             asks=keep_doing(self.ask_step, asked, self.clock, poll_s, "asks"),
             calls=keep_doing(self.call_step, asyncio.Event(), self.clock, poll_s, "calls"),
+            visits=keep_doing(self.visit_step, asyncio.Event(), self.clock, poll_s, "visits"),
+            services=keep_doing(self.emergency_step, asyncio.Event(), self.clock, poll_s, "services"),
             messages=keep_doing(self.message_step, messages, self.clock, poll_s, "messages"),
             commands=self.send_commands(commands, poll_s),
             retention=keep_doing(self.retire_step, asyncio.Event(), self.clock, _RETIRE_EVERY_S, "retention"),
@@ -100,8 +102,11 @@ class Engine:
                     if rung == "breached":
                         await asks.ask_unless_asked(conn, self.settings, due.id, now)
             else:
-                await store.set_deadline(conn, due.id, now + ladder(self.settings).welfare, 0)
-                await store.log(conn, due.id, now, "system", "welfare-due", {"owner": due.claimed_by})
+                missed = await life_store.look(conn, due.id, now, limits(self.settings))
+                if missed is None:
+                    return True
+                detail = {"owner": due.claimed_by, "because": missed.because}
+                await store.log(conn, due.id, now, "system", missed.what, detail)
             await store.publish_change(conn, due.id, now)
             return True
 
@@ -116,6 +121,16 @@ class Engine:
         """End one call that nobody has ended in time; False when none is due."""
         async with self.pool.connection() as conn, conn.transaction():
             return await calls.end_overdue(conn, await self.now_of(conn))
+
+    async def visit_step(self) -> bool:
+        """Ask about one visit whose next step has not come; False when none is due."""
+        async with self.pool.connection() as conn, conn.transaction():
+            return await visit_actions.overdue_step(conn, self.settings, await self.now_of(conn))
+
+    async def emergency_step(self) -> bool:
+        """Ask about one emergency service that has not been heard of; False when none is due."""
+        async with self.pool.connection() as conn, conn.transaction():
+            return await emergency.overdue_step(conn, self.settings, await self.now_of(conn))
 
     async def retire_step(self) -> bool:
         """Delete some of what has been kept long enough; False when nothing is left to delete."""

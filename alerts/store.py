@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from psycopg.types.json import Jsonb
 
+from alerts import life_store
 from alerts.domain import Waiting
 from telecare.db import Connection
 from telecare.ids import uuid7
@@ -52,34 +53,35 @@ async def set_deadline(conn: Connection, alert_id: int, due_at: datetime, step: 
 
 # ---------------------------------------------------------------- what people do
 
+# From here on the engine sees to the deadline at once (`life_store.look`).
 CLAIM = """
-    update alerts set state = 'claimed', claimed_by = %(by)s, claimed_at = %(now)s, due_at = %(due_at)s,
-                      first_claimed_at = coalesce(first_claimed_at, %(now)s), version = version + 1
+    update alerts set state = 'claimed', claimed_by = %(by)s, claimed_at = %(now)s, due_at = %(now)s,
+                      first_claimed_at = coalesce(first_claimed_at, %(now)s), missed = 0, missed_at = null,
+                      version = version + 1
      where id = %(id)s and state = 'raised'
 """
 
 
-async def claim(conn: Connection, alert_id: int, by: str, now: datetime, due_at: datetime) -> bool:
+async def claim(conn: Connection, alert_id: int, by: str, now: datetime) -> bool:
     """True for the one who gets it: a single conditional update."""
-    return (await conn.execute(CLAIM, {"id": alert_id, "by": by, "now": now, "due_at": due_at})).rowcount == 1
+    return (await conn.execute(CLAIM, {"id": alert_id, "by": by, "now": now})).rowcount == 1
 
 
 TAKE_OVER = """
-    update alerts set claimed_by = %(by)s, claimed_at = %(now)s, due_at = %(due_at)s, version = version + 1
-     where id = %(id)s and state in ('claimed', 'safe') and claimed_by = %(from)s and claimed_by <> %(by)s
+    update alerts set claimed_by = %(by)s, claimed_at = %(now)s, version = version + 1
+     where id = %(id)s and closed_at is null and claimed_by = %(from)s and claimed_by <> %(by)s
 """
 
 
-async def take_over(conn: Connection, alert_id: int, by: str, previous: str, now: datetime, due_at: datetime) -> bool:
+async def take_over(conn: Connection, alert_id: int, by: str, previous: str, now: datetime) -> bool:
     """True when `by` has it now instead of `previous`."""
-    values = {"id": alert_id, "by": by, "from": previous, "now": now, "due_at": due_at}
-    return (await conn.execute(TAKE_OVER, values)).rowcount == 1
+    return (await conn.execute(TAKE_OVER, {"id": alert_id, "by": by, "from": previous, "now": now})).rowcount == 1
 
 
 RELEASE = """
     update alerts set state = 'raised', claimed_by = null, claimed_at = null, waiting_since = %(now)s, step = 0,
-                      due_at = %(due_at)s, version = version + 1
-     where id = %(id)s and state in ('claimed', 'safe') and claimed_by = %(by)s
+                      due_at = %(due_at)s, missed = 0, missed_at = null, version = version + 1
+     where id = %(id)s and closed_at is null and claimed_by = %(by)s
 """
 
 
@@ -88,20 +90,24 @@ async def release(conn: Connection, alert_id: int, by: str, now: datetime, due_a
     return (await conn.execute(RELEASE, {"id": alert_id, "by": by, "now": now, "due_at": due_at})).rowcount == 1
 
 
-async def mark_safe(conn: Connection, alert_id: int, by: str, confirmed_by: str, how: str) -> bool:
-    """True when `by` had it and the person is now known to be safe."""
+async def mark_safe(conn: Connection, alert_id: int, by: str, confirmed_by: str, how: str, now: datetime) -> bool:
+    """True when `by` had it and the person is now known to be safe. Who was on the floor is up again by now."""
     cursor = await conn.execute(
-        """update alerts set state = 'safe', confirmed_by = %s, how = %s, version = version + 1
-            where id = %s and state = 'claimed' and claimed_by = %s""",
-        (confirmed_by, how, alert_id, by),
+        """update alerts set safe_at = %(now)s, confirmed_by = %(confirmed)s, how = %(how)s, version = version + 1,
+                  lifted_at = case when floor_since is not null then coalesce(lifted_at, %(now)s) end,
+                  spoken_at = case when %(confirmed)s = 'person' then coalesce(spoken_at, %(now)s) else spoken_at end
+            where id = %(id)s and closed_at is null and safe_at is null and claimed_by = %(by)s""",
+        {"now": now, "confirmed": confirmed_by, "how": how, "id": alert_id, "by": by},
     )
     return cursor.rowcount == 1
 
 
 CLOSE = """
     update alerts set state = 'closed', closed_at = %(now)s, due_at = null, cause = %(cause)s, outcomes = %(outcomes)s,
-                      confirmed_by = %(confirmed_by)s, how = %(how)s, version = version + 1
-     where id = %(id)s and state in ('claimed', 'safe') and claimed_by = %(by)s
+                      confirmed_by = %(confirmed_by)s, how = %(how)s, safe_at = coalesce(safe_at, %(now)s),
+                      lifted_at = case when floor_since is not null then coalesce(lifted_at, %(now)s) end,
+                      agreed_by = %(agreed_by)s, agreed_why = %(agreed_why)s, version = version + 1
+     where id = %(id)s and closed_at is null and claimed_by = %(by)s
        and (%(seen_alarms)s::integer is null or alarm_count = %(seen_alarms)s)
 """
 
@@ -147,7 +153,11 @@ async def log(
 
 
 async def publish_change(conn: Connection, alert_id: int, now: datetime) -> None:
-    """Number this change for the screens. Last in its transaction: the counter row is held until the commit."""
+    """Write the state that follows from this change, and number it for the screens.
+
+    Last in its transaction: the counter row is held until the commit.
+    """
+    await life_store.settle(conn, alert_id, now)
     await publish_changes(conn, [alert_id], now)
 
 

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Final
 from uuid import UUID
 
-from alerts import store, taking_store
+from alerts import life_store, store, taking_store
 from alerts.detection.findings import Finding, raise_findings
 from alerts.domain import POLICY, Arrival, Placement, first_due, place
 from alerts.incidents import service as incidents
@@ -141,6 +141,7 @@ class _Batch:
         self._announced: list[Place] = []
         self._entries: list[Entry] = []
         self._tests: list[int] = []
+        self._unsafe: list[int] = []  # alerts that somebody has, and that another alarm has joined
 
     async def join_cancelled(self, conn: Connection, arrival: Arrival) -> bool:
         """A cancel joins the alert of the alarm that it names, open or closed, and changes nothing else there.
@@ -182,7 +183,7 @@ class _Batch:
                 if group:
                     joining[alert_id] = [placement for _, placement in group]
                     self._joined(alert_id, group)
-            await taking_store.join_alerts(conn, joining)
+            self._unsafe += await taking_store.join_alerts(conn, joining)
         raise LookupError(f"alerts were opened and closed by others {_TRIES} times")
 
     def _opening(self, first: Placed) -> Opening:
@@ -231,4 +232,5 @@ class _Batch:
         await taking_store.give_places(conn, self._places, now)
         await taking_store.announce_help(conn, self._announced, now, now + command_validity(self._settings))
         await taking_store.log_entries(conn, self._entries, now)
+        await life_store.unsay_safety(conn, self._unsafe, now)
         await store.publish_changes(conn, list(dict.fromkeys((*changed, *(alert for _, alert in self._places)))), now)

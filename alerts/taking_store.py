@@ -173,15 +173,22 @@ JOIN: Final = """
            kind     = case when g.priority < a.priority then g.kind else a.kind end,
            possible = case when g.priority < a.priority then g.possible else a.possible end,
            reason   = case when g.priority < a.priority then g.reason else a.reason end,
-           priority = least(a.priority, g.priority)
+           priority = least(a.priority, g.priority),
+           -- Who calls again is not safe, whatever was said before.
+           safe_at = null, wrapped_up_at = null,
+           state = case when state in ('safe', 'wrap-up') then 'claimed' else state end
       from jsonb_to_recordset(%s::jsonb) g (
            id bigint, count integer, priority smallint, kind text, possible boolean, reason text)
      where a.id = g.id
+    returning a.id, a.claimed_by is not null
 """
 
 
-async def join_alerts(conn: Connection, joining: Mapping[int, Sequence[Placement]]) -> None:
-    """Count further alarms in open alerts, by the alert's number. The caller has locked the alerts."""
+async def join_alerts(conn: Connection, joining: Mapping[int, Sequence[Placement]]) -> list[int]:
+    """Count further alarms in open alerts, by the alert's number; returns those that somebody has.
+
+    The caller has locked the alerts.
+    """
     written = []
     for alert_id, placements in joining.items():
         gravest = min(placements, key=lambda one: one.priority)
@@ -195,8 +202,10 @@ async def join_alerts(conn: Connection, joining: Mapping[int, Sequence[Placement
                 "reason": gravest.reason,
             }
         )
-    if written:
-        await conn.execute(JOIN, (json.dumps(written),))
+    if not written:
+        return []
+    rows = await (await conn.execute(JOIN, (json.dumps(written),))).fetchall()
+    return [row[0] for row in rows if row[1]]
 
 
 async def count_alarm(conn: Connection, alert_id: int) -> None:

@@ -36,6 +36,8 @@ PUBLIC: Final = Access(Reach.NOBODY, public=True)
 LINK: Final = Access(Reach.LINK, public=True)
 ANYONE: Final = Access(Reach.NOBODY, frozenset(Role))
 CONSOLE: Final = Access(Reach.CENTRE, frozenset({Role.OPERATOR, Role.SUPERVISOR}))
+TEAM: Final = Access(Reach.CENTRE, frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.RESPONDER}))
+SUPERVISING: Final = Access(Reach.CENTRE, frozenset({Role.SUPERVISOR}))
 RECORDS: Final = Access(Reach.CENTRE, frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN}))
 ALERTS: Final = Access(Reach.CENTRE, frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN, Role.RESPONDER}))
 RESPONDER: Final = Access(Reach.CENTRE, frozenset({Role.RESPONDER}))
@@ -61,6 +63,7 @@ ACCESS: Final[dict[str, Access]] = {
     "GET /console/queue": CONSOLE,
     "GET /console/alerts/{alert_id}": CONSOLE,
     "POST /console/alerts/{alert_id}/key-safe": CONSOLE,
+    "POST /console/alerts/{alert_id}/review": SUPERVISING,
     "POST /console/alerts/{alert_id}/{step}": CONSOLE,
     # records
     "GET /homes": RECORDS,
@@ -120,6 +123,15 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /api/alerts/{alert_id}/release": CONSOLE,
     "POST /api/alerts/{alert_id}/close": CONSOLE,
     "POST /api/alerts/{alert_id}/check-homes": CONSOLE,
+    "POST /api/alerts/{alert_id}/assess": CONSOLE,
+    "POST /api/alerts/{alert_id}/emergency": CONSOLE,
+    "POST /api/alerts/{alert_id}/emergency/{call_id}": CONSOLE,
+    "POST /api/alerts/{alert_id}/visits/{visit_id}": TEAM,
+    "POST /api/alerts/{alert_id}/visits/{visit_id}/check-in": TEAM,
+    "POST /api/alerts/{alert_id}/visits/{visit_id}/panic": TEAM,
+    "POST /api/alerts/{alert_id}/agree": CONSOLE,
+    "POST /api/alerts/{alert_id}/wrap-up": CONSOLE,
+    "POST /api/alerts/{alert_id}/review": SUPERVISING,
     "GET /api/homes/{home_id}/timeline": RECORDS,
 }
 

@@ -21,7 +21,7 @@ from telecare.clock import format_instant, parse_instant
 from telecare.errors import NotFound
 from telecare.register import homes
 
-_PROBLEM: Final[dict[int | str, dict[str, Any]]] = {
+PROBLEM: Final[dict[int | str, dict[str, Any]]] = {
     status: {"description": words, "content": {"application/problem+json": {"schema": models.PROBLEM_SCHEMA}}}
     for status, words in {
         401: "Nobody is logged in.",
@@ -30,14 +30,14 @@ _PROBLEM: Final[dict[int | str, dict[str, Any]]] = {
         422: "Something is missing or wrong; `problems` says what.",
     }.items()
 }
-_CONFLICT: Final[dict[int | str, dict[str, Any]]] = {
+CONFLICT: Final[dict[int | str, dict[str, Any]]] = {
     409: {
         "description": "Not this user's, or not in a state that allows it; says who has it and its state.",
         "content": {"application/problem+json": {"schema": models.PROBLEM_SCHEMA}},
     }
 }
 
-router = APIRouter(prefix="/api", route_class=GuardedRoute, responses=_PROBLEM, tags=["alerts"])
+router = APIRouter(prefix="/api", route_class=GuardedRoute, responses=PROBLEM, tags=["alerts"])
 
 _BIGINT: Final = 2**63 - 1
 _NUMBER: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
@@ -130,7 +130,8 @@ async def alert(request: Request, number: AlertNumber) -> Response:
         return JSONResponse(plain(await queue.whole_alert(conn, number, now)))
 
 
-async def _take(request: Request, number: int, step: steps.Step, **more: Any) -> Response:
+async def take(request: Request, number: int, step: steps.Step) -> Response:
+    """Take a step for who is logged in; answers with the alert as the list shows it then."""
     by = visitor_of(request).member.username
     async with database(request) as (conn, now):
         had_effect = await step.take(conn, parts_of(request).settings, number, by, now)
@@ -141,38 +142,38 @@ async def _take(request: Request, number: int, step: steps.Step, **more: Any) ->
 
 
 @router.post(
-    "/alerts/{alert_id}/claim", response_model=models.ListedAlert, responses=_CONFLICT, summary="Claim an alert"
+    "/alerts/{alert_id}/claim", response_model=models.ListedAlert, responses=CONFLICT, summary="Claim an alert"
 )
 async def claim(request: Request, number: AlertNumber, body: steps.Claim) -> Response:
     """Only one gets it. Claiming what one already has is no error."""
-    return await _take(request, number, body)
+    return await take(request, number, body)
 
 
 @router.post(
-    "/alerts/{alert_id}/take-over", response_model=models.ListedAlert, responses=_CONFLICT, summary="Take an alert over"
+    "/alerts/{alert_id}/take-over", response_model=models.ListedAlert, responses=CONFLICT, summary="Take an alert over"
 )
 async def take_over(request: Request, number: AlertNumber, body: steps.TakeOver) -> Response:
     """From the colleague who has it; the reason is written down."""
-    return await _take(request, number, body)
+    return await take(request, number, body)
 
 
 @router.post(
-    "/alerts/{alert_id}/log", response_model=models.ListedAlert, responses=_CONFLICT, summary="Write something down"
+    "/alerts/{alert_id}/log", response_model=models.ListedAlert, responses=CONFLICT, summary="Write something down"
 )
 async def log(request: Request, number: AlertNumber, body: steps.Log) -> Response:
     """A `note` from anyone; a contact tried or reached, an assessment, a visit, a 999 call from who has the alert."""
-    return await _take(request, number, body)
+    return await take(request, number, body)
 
 
 @router.post(
-    "/alerts/{alert_id}/notify", response_model=models.NotifiedAlert, responses=_CONFLICT, summary="Ask a contact"
+    "/alerts/{alert_id}/notify", response_model=models.NotifiedAlert, responses=CONFLICT, summary="Ask a contact"
 )
 async def notify(request: Request, number: AlertNumber, body: steps.Notify) -> Response:
     """The next contact, or the one that is named; each is asked once. `told` is false where nobody is left to ask."""
-    return await _take(request, number, body)
+    return await take(request, number, body)
 
 
-@router.post("/alerts/{alert_id}/calls", response_model=models.CalledAlert, responses=_CONFLICT, summary="Begin a call")
+@router.post("/alerts/{alert_id}/calls", response_model=models.CalledAlert, responses=CONFLICT, summary="Begin a call")
 async def begin_call(request: Request, number: AlertNumber, body: steps.StartCall) -> Response:
     """Calls are made on a telephone; this writes down that one has begun. One at a time."""
     by = visitor_of(request).member.username
@@ -184,53 +185,53 @@ async def begin_call(request: Request, number: AlertNumber, body: steps.StartCal
 
 @router.post(
     "/alerts/{alert_id}/calls/{call_id}/result",
-    response_model=models.ListedAlert, responses=_CONFLICT, summary="End a call",
+    response_model=models.ListedAlert, responses=CONFLICT, summary="End a call",
 )  # fmt: skip
 async def end_call(request: Request, number: AlertNumber, call_id: str, body: steps.CallResult) -> Response:
     """What was heard, in a call of one's own."""
     call = register_id(call_id, "call")
-    return await _take(request, number, steps.EndCall(call=call, result=body.result, words=body.words))
+    return await take(request, number, steps.EndCall(call=call, result=body.result, words=body.words))
 
 
 @router.post(
-    "/alerts/{alert_id}/dispatch", response_model=models.ListedAlert, responses=_CONFLICT, summary="Send somebody"
+    "/alerts/{alert_id}/dispatch", response_model=models.ListedAlert, responses=CONFLICT, summary="Send somebody"
 )
 async def dispatch(request: Request, number: AlertNumber, body: steps.Dispatch) -> Response:
     """Writes down who goes, and tells the person that someone is on the way."""
-    return await _take(request, number, body)
+    return await take(request, number, body)
 
 
 @router.post(
-    "/alerts/{alert_id}/safe", response_model=models.ListedAlert, responses=_CONFLICT, summary="The person is safe"
+    "/alerts/{alert_id}/safe", response_model=models.ListedAlert, responses=CONFLICT, summary="The person is safe"
 )
 async def safe(request: Request, number: AlertNumber, body: steps.Safe) -> Response:
     """By whose word, and how that is known."""
-    return await _take(request, number, body)
+    return await take(request, number, body)
 
 
 @router.post(
-    "/alerts/{alert_id}/release", response_model=models.ListedAlert, responses=_CONFLICT, summary="Put an alert back"
+    "/alerts/{alert_id}/release", response_model=models.ListedAlert, responses=CONFLICT, summary="Put an alert back"
 )
 async def release(request: Request, number: AlertNumber, body: steps.Release) -> Response:
     """It begins to wait anew."""
-    return await _take(request, number, body)
+    return await take(request, number, body)
 
 
 @router.post(
     "/alerts/{alert_id}/check-homes",
-    response_model=models.ListedAlert, responses=_CONFLICT, summary="Homes of an incident were rung",
+    response_model=models.ListedAlert, responses=CONFLICT, summary="Homes of an incident were rung",
 )  # fmt: skip
 async def check_homes(request: Request, number: AlertNumber, body: steps.CheckHomes) -> Response:
     """What was found out about `homes`, or with `all_left` about all that are neither back nor checked. Anyone may."""
-    return await _take(request, number, body)
+    return await take(request, number, body)
 
 
 @router.post(
-    "/alerts/{alert_id}/close", response_model=models.ListedAlert, responses=_CONFLICT, summary="Close an alert"
+    "/alerts/{alert_id}/close", response_model=models.ListedAlert, responses=CONFLICT, summary="Close an alert"
 )
 async def close(request: Request, number: AlertNumber, body: steps.Close) -> Response:
     """Needs a cause, what was done, who confirmed that the person is safe, and how."""
-    return await _take(request, number, body)
+    return await take(request, number, body)
 
 
 @router.get("/homes/{home_id}/timeline", response_model=models.Timeline, tags=["homes"], summary="A home's timeline")

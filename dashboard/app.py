@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from dashboard import (
     api,
+    api_help,
     assets,
     auth,
     health,
@@ -65,7 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
         pages_timeline,
         pages_roles,
     )
-    for module in (assets, auth, health, api, *pages):
+    for module in (assets, auth, health, api, api_help, *pages):
         app.router.routes.extend(module.router.routes)
     # The import's pages before those of an episode, whose address takes any word.
     for module in (reports_api, outcomes, pages_import, pages_episodes):

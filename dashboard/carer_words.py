@@ -86,6 +86,6 @@ def happened(caring: Caring, alerts: Sequence[dict[str, Any]], now: datetime) ->
 
 def _how_it_ended(caring: Caring, alert: dict[str, Any]) -> str:
     what = "We saw no movement for some time." if alert["kind"] == "inactivity" else "The alarm went off."
-    if alert["state"] != "closed":
+    if alert["state"] not in ("closed", "reviewed"):
         return f"{what} We are dealing with it."
     return f"{what} {ENDED.get(alert['confirmed_by'], '').format(person=caring.called)}".strip()

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData
 
 from alerts.errors import Incomplete
-from dashboard import steps
+from dashboard import steps, steps_help
 
 Entered = dict[str, Any]
 
@@ -52,7 +52,38 @@ FORMS: Final[dict[str, tuple[tuple[str, ...], Callable[[Entered], steps.Step]]]]
     "notify": (("contact",), _model(steps.Notify)),
     "call": (("line", "contact"), _model(steps.StartCall)),
     "call-end": (("call", "result", "words"), _model(steps.EndCall)),
-    "dispatch": (("responder", "note"), _model(steps.Dispatch)),
+    "assess": (("cause", "on_floor", "red_flags[]", "decision", "reason"), _model(steps_help.Assess)),
+    "emergency": (("service", "reference", "minutes", "access_told", "on_line"), _model(steps_help.CallService)),
+    "service-news": (("call", "news", "minutes", "taken_to", "text"), _model(steps_help.ServiceNews)),
+    "visit": (
+        (
+            "visit",
+            "to",
+            "second",
+            "reason",
+            "minutes",
+            "brief_read",
+            "how",
+            "tried",
+            "flags[]",
+            "on_floor",
+            "device",
+            "after",
+            "how_left",
+            "confirmed_elsewhere",
+            "report",
+        ),
+        _model(steps_help.VisitStep),
+    ),
+    "check-in": (("visit",), _model(steps_help.CheckIn)),
+    "panic": (("visit",), _model(steps_help.Panic)),
+    "agree": (("why",), _model(steps_help.Agree)),
+    "wrap-up": (
+        ("cause", "outcomes[]", "note", "kit_fault", "safeguarding", "falls_referral", "family_told", "follow_up"),
+        _model(steps_help.WrapUp),
+    ),
+    "review": (("score", "words"), _model(steps_help.Review)),
+    "dispatch": (("responder", "second", "note"), _model(steps.Dispatch)),
     "safe": (("confirmed_by", "how"), _model(steps.Safe)),
     "release": (("reason",), _model(steps.Release)),
     "check-homes": (("homes[]", "all_left", "result", "words"), _model(steps.CheckHomes)),

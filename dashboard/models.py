@@ -6,6 +6,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from alerts.emergency import Service
+from alerts.life import State
+from alerts.visiting import VisitState
 from telecare.vocabulary import PersonState
 
 PROBLEM_SCHEMA: Final[dict[str, Any]] = {
@@ -103,7 +106,7 @@ class ListedAlert(_Answer):
     possible: bool = Field(description="it may be what `kind` says, and no more than that: a possible fall")
     title: str = Field(description="what it is called where people read it")
     priority: Literal[1, 2, 3, 4]
-    state: Literal["raised", "claimed", "safe", "closed"]
+    state: State
     raised_at: datetime
     due_at: datetime | None = Field(description="when something happens by itself")
     claimed_by: str | None
@@ -168,6 +171,82 @@ class LogEntry(_Answer):
     who_name: str
 
 
+class VisitStep(_Answer):
+    """One step of a visit."""
+
+    at: datetime
+    by: str
+    state: str
+    detail: dict[str, Any]
+
+
+class Visit(_Answer):
+    """A responder's visit."""
+
+    id: UUID
+    responder: str
+    responder_name: str
+    second: str = Field(description="who goes with them; empty: alone")
+    state: VisitState
+    due_at: datetime | None = Field(description="when the next step is overdue")
+    eta_at: datetime | None
+    requested_at: datetime
+    arrived_at: datetime | None
+    left_at: datetime | None
+    missed: int = Field(description="deadlines in a row at which nothing was heard")
+    steps: list[VisitStep]
+
+
+class EmergencyCall(_Answer):
+    """An emergency service that was called."""
+
+    id: UUID
+    service: Service
+    reference: str
+    called_by: str
+    called_at: datetime
+    eta_at: datetime | None
+    access_told: bool
+    on_line: str
+    state: Literal["awaited", "at-scene", "ended"]
+    due_at: datetime | None
+    arrived_at: datetime | None
+    ended_at: datetime | None
+    outcome: str | None
+    taken_to: str
+
+
+class Assessment(_Answer):
+    """What an operator found the need to be."""
+
+    by: str
+    at: datetime
+    cause: str
+    on_floor: bool
+    floor_since: datetime | None
+    red_flags: list[str]
+    answers: dict[str, Any]
+    decision: str
+    reason: str
+
+
+class Agreement(_Answer):
+    """Who agreed that an alert may be closed although nobody was reached."""
+
+    by: str
+    at: datetime
+    why: str
+
+
+class Review(_Answer):
+    """What a supervisor says to how an alert was handled."""
+
+    by: str
+    at: datetime
+    score: int
+    words: str
+
+
 class WholeAlert(ListedAlert):
     """An alert with everything that happened."""
 
@@ -178,6 +257,19 @@ class WholeAlert(ListedAlert):
     outcomes: list[str]
     confirmed_by: str | None
     how: str | None
+    agreed_by: str | None = Field(description="the second person, where it was closed without contact")
+    agreed_why: str | None
+    spoken_at: datetime | None = Field(description="when the person's own voice was first heard")
+    floor_since: datetime | None
+    lifted_at: datetime | None = Field(description="up again, at the latest")
+    safe_at: datetime | None
+    wrap_up: dict[str, Any] | None
+    wrapped_up_at: datetime | None
+    assessment: Assessment | None
+    agreed: Agreement | None
+    review: Review | None
+    visits: list[Visit]
+    emergency_calls: list[EmergencyCall]
     incident: Incident | None
     alarms: list[Alarm]
     log: list[LogEntry]

@@ -138,7 +138,7 @@ async def _asked(request: Request, token: str) -> dict[str, Any]:
 
 async def _question_page(request: Request, token: str, status: int = 200, problem: str = "") -> Response:
     found = await _asked(request, token)
-    over = found["over_at"] is not None or found["state"] == "closed"
+    over = found["over_at"] is not None or found["state"] in ("closed", "reviewed")
     async with database(request) as (_, now):
         context = {"asked": found, "over": over, "minutes": MINUTES, "problem": problem, "token": token, "now": now}
     return parts_of(request).pages.render(request, "question.html", status, context)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from alerts import asks_store, calls, queue
+from alerts.actions import OVER
 from alerts.errors import Conflict, Incomplete
 from alerts.incidents import reading
 from dashboard import store
@@ -37,6 +38,15 @@ DONE: Final = {
     "call": "The clock is running. Write down how the call ends.",
     "call-end": "Written down.",
     "dispatch": "Written down; the person is told that someone is on the way.",
+    "assess": "Written down.",
+    "emergency": "Written down; its clock is running.",
+    "service-news": "Written down.",
+    "visit": "Written down.",
+    "check-in": "Written down.",
+    "panic": "This alert is an emergency now.",
+    "agree": "Written down: whoever has this alert may close it without contact.",
+    "wrap-up": "Written down.",
+    "review": "Written down.",
     "safe": "Written down: the person is safe.",
     "check-homes": "Written down.",
     "release": "Back in the queue.",
@@ -80,7 +90,7 @@ async def key_safe(request: Request, number: AlertNumber) -> Response:
     """Show the key safe's code to somebody who answers an open alert, and write down who looked."""
     async with database(request) as (conn, now):
         record = await queue.list_record(conn, number, now)
-        if record["state"] == "closed":
+        if record["state"] in OVER:
             raise Conflict("this alert is closed", claimed_by=record["claimed_by"], state="closed")
         if record["home"] is None:
             raise NotFound("an incident has no key safe")
@@ -90,10 +100,16 @@ async def key_safe(request: Request, number: AlertNumber) -> Response:
     return await _alert_page(request, number, Form(), code=code)
 
 
+@router.post("/console/alerts/{alert_id}/review")
+async def review(request: Request, number: AlertNumber) -> Response:
+    """A supervisor's review of a closed alert."""
+    return await take_step(request, number, "review")
+
+
 @router.post("/console/alerts/{alert_id}/{step}")
 async def take_step(request: Request, number: AlertNumber, step: str) -> Response:
     """One of the alert page's forms. With something missing, it comes back as it was entered."""
-    if step not in FORMS:
+    if step not in FORMS or (step == "review") != request.url.path.endswith("/review"):
         raise NotFound("there is nothing at this address")
     form = read_form(step, await request.form())
     asked = step_of(form)
@@ -120,7 +136,7 @@ async def _alert_page(request: Request, number: int, form: Form, *, status: int 
         is_incident = record["incident"] is not None
         context = _incident(request, record) if is_incident else await _everything_about(conn, record, now)
     me = visitor_of(request).member.username
-    mine = context["alert"]["claimed_by"] == me and context["alert"]["state"] != "closed"
+    mine = context["alert"]["claimed_by"] == me and context["alert"]["state"] not in OVER
     context |= {"mine": mine, "form": form, "now": now} | more
     return parts_of(request).pages.render(request, "incident.html" if is_incident else "alert.html", status, context)
 

@@ -45,7 +45,7 @@ class TakeOver(Step):
     reason: Text
 
     async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
-        await actions.take_over(conn, settings, alert_id, by, self.reason, now)
+        await actions.take_over(conn, alert_id, by, self.reason, now)
         return True
 
 
@@ -116,10 +116,11 @@ class Dispatch(Step):
     """Write down who has been sent."""
 
     responder: Text
+    second: Text = Field(default="", description="who goes with them; empty: alone")
     note: Text = ""
 
     async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
-        await actions.dispatch(conn, settings, alert_id, by, self.responder, self.note, now)
+        await actions.dispatch(conn, settings, alert_id, by, self.responder, self.note, now, self.second)
         return True
 
 
@@ -192,6 +193,10 @@ FORM_WORDS: Final = {
     "responder": "Say who is going",
     "line": "There is no such number",
     "result": "Choose what was heard",
+    "service": "Choose who was called",
+    "news": "Choose what was heard",
+    "decision": "Choose what is decided",
+    "why": "Say why it may be closed although nobody was reached",
     "detail.text": f"Write between 1 and {actions.TEXT_LIMIT} characters",
 }
 

@@ -239,7 +239,8 @@ async def figures(conn: Connection) -> Record:
 FOR_CARERS: Final = """
     select (select min(raised_at) from alerts where person_id = %(person)s and closed_at is null and priority < 4)
                as open_since,
-           exists (select 1 from alerts where person_id = %(person)s and state in ('claimed', 'safe') and priority < 4)
+           exists (select 1 from alerts where person_id = %(person)s and claimed_by is not null and closed_at is null
+                    and priority < 4)
                as answered,
            (select moved_at from home_seen where home_id = %(home)s) as moved_at,
            coalesce((select bool_and(online) from hubs_heard where home_id = %(home)s), false)

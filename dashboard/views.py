@@ -10,7 +10,10 @@ from fastapi.responses import HTMLResponse
 from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader, PrefixLoader
 
 from alerts.calls import BY_HAND, RESULT_WORDS, Result
+from alerts.emergency import NEWS_WORDS
 from alerts.incidents.checks import CHECK_WORDS
+from alerts.knowing import DECISION_WORDS
+from alerts.visiting import ISTUMBLE, NEXT, VISIT_WORDS
 from dashboard.access import HEAR_TROUBLES, navigation
 from dashboard.fall_svg import NARROW, draw
 from dashboard.fall_trace import sentence, table
@@ -67,7 +70,18 @@ LOG_WORDS: Final = {
     "reopened": "Opened again",
     "corrected": "Corrected",
 }
-STATE_WORDS: Final = {"raised": "Waiting", "claimed": "Claimed", "safe": "Person safe", "closed": "Closed"}
+STATE_WORDS: Final = {
+    "raised": "Waiting",
+    "claimed": "Claimed",
+    "contacting": "Trying to reach the person",
+    "assessed": "Assessed",
+    "acting": "Asking for help",
+    "watching": "Help is under way",
+    "safe": "Person safe",
+    "wrap-up": "Person safe, written up",
+    "closed": "Closed",
+    "reviewed": "Reviewed",
+}
 MESSAGE_WORDS: Final = {
     "pending": "waiting to be sent",
     "sending": "being sent",
@@ -107,13 +121,14 @@ class Pages:
             instant=instant, clock=clock_time, short=short_time, ago=ago, span=span, kind=kind_words, cause=cause_words,
             outcome=outcome_words, confirmed=confirmed_words, level=level_words, log_text=log_text, number=number,
             age=age_in_years, month=month_words, rest_of=rest_of, fall_sentence=sentence, fall_table=table,
-            person_state=person_state_words,
+            person_state=person_state_words, moment=parse_instant,
         )  # fmt: skip
         self._environment.globals.update(
             asset=static.url, LOG_WORDS=LOG_WORDS, STATE_WORDS=STATE_WORDS, MESSAGE_WORDS=MESSAGE_WORDS,
             causes=CAUSE_WORDS, outcomes=OUTCOME_WORDS, confirmations=CONFIRMED_BY_WORDS,
             fall_picture=draw, NARROW=NARROW, RESULT_WORDS=RESULT_WORDS, RESULTS=BY_HAND, CHECK_WORDS=CHECK_WORDS,
-            TROUBLE_WORDS=TROUBLE_WORDS,
+            TROUBLE_WORDS=TROUBLE_WORDS, ISTUMBLE=ISTUMBLE, VISIT_WORDS=VISIT_WORDS, NEWS_WORDS=NEWS_WORDS,
+            DECISION_WORDS=DECISION_WORDS, NEXT_VISIT={of.value: sorted(to) for of, to in NEXT.items()},
         )  # fmt: skip
 
     def render(
@@ -260,6 +275,11 @@ def _safe(detail: dict[str, Any]) -> str:
     return f"{confirmed_words(detail['confirmed_by'])}: {detail.get('how', '')}"
 
 
+def _sentence(words: object) -> str:
+    text = str(words or "")
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
 def _alarm(detail: dict[str, Any]) -> str:
     return str(detail.get("reason") or kind_words(detail["kind"]) if "kind" in detail else "")
 
@@ -280,5 +300,7 @@ _SPECIAL: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "visit": _visit,
     "taken-over": lambda detail: f"from {detail.get('from', '?')}: {detail.get('reason', '')}",
     "announced": lambda detail: ANNOUNCED_WORDS.get(detail.get("text", ""), str(detail.get("text", ""))),
-    "welfare-due": lambda detail: "No welfare check for some time: is the person safe?",
+    "welfare-due": lambda detail: _sentence(detail.get("because")) or "Is the person safe?",
+    "re-sounded": lambda detail: _sentence(detail.get("because")),
+    "escalated-supervisor": lambda detail: _sentence(detail.get("because")),
 }

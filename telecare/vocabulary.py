@@ -300,6 +300,7 @@ class ConfirmedBy(StrEnum):
     ON_SITE = "someone-on-site"
     CREW = "crew"
     HOSPITAL = "hospital"
+    TWO_PEOPLE = "two-people"  # nobody was reached, and a second person agreed: it goes to review
     SYSTEM = "system"  # level 4 and tests only: there is no person to be safe
 
 
@@ -308,5 +309,6 @@ CONFIRMED_BY_WORDS: Final[dict[ConfirmedBy, str]] = {
     ConfirmedBy.ON_SITE: "Someone with them",
     ConfirmedBy.CREW: "Ambulance or other crew",
     ConfirmedBy.HOSPITAL: "Hospital",
+    ConfirmedBy.TWO_PEOPLE: "Nobody: two of us agreed to close without contact",
     ConfirmedBy.SYSTEM: "Nobody needed (technical)",
 }

@@ -58,7 +58,7 @@ async def check_homes(
         if found is None:
             raise NotFound(f"no alert {alert_id}")
         owner, state, is_incident = found
-        if state == "closed" or not is_incident:
+        if state in ("closed", "reviewed") or not is_incident:
             why = "this alert is closed" if is_incident else "this alert is no incident"
             raise Conflict(why, claimed_by=owner, state=state)
         if problems:

@@ -20,14 +20,17 @@ create unique index alerts_one_open on alerts (case_key) where closed_at is null
 create index alerts_queue on alerts (priority, raised_at) where closed_at is null;
 create index alerts_due on alerts (due_at) where closed_at is null;
 
-alter table alerts add column contacted_at timestamptz;   -- somebody first tried to reach the person
 alter table alerts add column spoken_at    timestamptz;   -- the person's own voice was first heard
-alter table alerts add column attended_at  timestamptz;   -- somebody last did something about this alert
+alter table alerts add column attended_at  timestamptz;   -- staff last did something about this alert, as far as `missed` knows
 alter table alerts add column floor_since  timestamptz;   -- the person is on the floor, since then as far as is known
 alter table alerts add column lifted_at    timestamptz;   -- and is up again
 alter table alerts add column safe_at      timestamptz;   -- somebody confirmed that the person is safe; a new alarm unsays it
 alter table alerts add column missed       smallint not null default 0; -- deadlines in a row for which nobody did anything
+alter table alerts add column missed_at    timestamptz;   -- the last of them
+alter table alerts add column wrap_up      jsonb;         -- what the owner has written up before closing
+alter table alerts add column wrapped_up_at timestamptz;
 update alerts set safe_at = claimed_at where state = 'safe';
+alter table alerts add constraint safe_is_confirmed check (state not in ('safe', 'wrap-up') or (safe_at is not null and confirmed_by is not null));
 update alerts set attended_at = claimed_at where claimed_at is not null and closed_at is null;
 
 -- Silence is closed by two people, or not at all (2012 FAI 7; Barratt, 2014).

@@ -82,7 +82,7 @@ async def test_a_yes_ends_the_asking_and_everyone_is_told(asking: Asking) -> Non
     told = await asking.answer(ALI, "going", 20)
     assert (told.taken, told.answer, told.person) == (True, "going", "Mary")
     alert = await asking.alert()
-    assert alert["state"] == "claimed"  # it stays with its operator
+    assert (alert["state"], alert["claimed_by"]) == ("watching", "operator")  # it stays with its operator
     assert alert["log"][-2]["detail"]["text"] == "is going, about 20 min"
     assert alert["log"][-1]["what"] == "announced"
     assert await asking.told() == [(JO, "ask"), (ALI, "ask"), (JO, "going")]

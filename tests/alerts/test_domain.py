@@ -8,16 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.domain import Arrival, Ladder, Someone, Waiting, climb, closing_problems, place, priority_of
-from telecare.vocabulary import TECHNICAL, Cause, ConfirmedBy, Kind, Outcome, Priority
+from alerts.domain import Arrival, Ladder, Someone, Waiting, climb, place, priority_of
+from telecare.vocabulary import TECHNICAL, Kind, Priority
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 HOME = UUID(int=1)
 MARY, SAM, ANN = (Someone(UUID(int=n), name) for n, name in ((2, "Mary Green"), (3, "Sam Green"), (4, "Ann Lee")))
 S = timedelta(seconds=1)
-LADDER = Ladder(
-    resound=30 * S, supervisor=60 * S, second_site=120 * S, breach=180 * S, technical=3600 * S, welfare=600 * S
-)
+LADDER = Ladder(resound=30 * S, supervisor=60 * S, second_site=120 * S, breach=180 * S, technical=3600 * S)
 
 
 def arrival(**changes: Any) -> Arrival:
@@ -176,18 +174,3 @@ def test_the_next_deadline_is_always_ahead(priority: Priority, step: int, waited
     climbed = climb(Waiting(priority, NOW, step), now, LADDER)
     assert climbed.due_at > now
     assert climbed.step >= step
-
-
-# ---------------------------------------------------------------- closing
-
-
-def test_closing_needs_somebodys_word() -> None:
-    def problems(confirmed: ConfirmedBy, cause: Cause = Cause.ACCIDENTAL, how: str = "spoke to her") -> list[str]:
-        return closing_problems(Priority.URGENT, cause, [Outcome.REASSURED], confirmed, how)
-
-    assert problems(ConfirmedBy.PERSON) == []
-    assert problems(ConfirmedBy.SYSTEM)
-    assert problems(ConfirmedBy.PERSON, how="  ")
-    assert problems(ConfirmedBy.PERSON, cause=Cause.NOT_KNOWN)
-    assert closing_problems(Priority.URGENT, Cause.TEST, [], ConfirmedBy.PERSON, "x")
-    assert closing_problems(Priority.TECHNICAL, Cause.TEST, [Outcome.INFORMATION], ConfirmedBy.SYSTEM, "x") == []

@@ -123,7 +123,7 @@ async def test_a_press_is_answered_helped_and_closed(world: World) -> None:
     await world.close(alert["id"])
     assert await world.open() == []
     assert await world.history() == [
-        "raised", "announced", "announced", "claimed", "note", "announced", "dispatched", "announced", "closed",
+        "raised", "announced", "announced", "claimed", "note", "announced", "dispatched", "visit", "announced", "closed",
     ]  # fmt: skip
     announced = [row[0] for row in await rows(world.pool, "select text from commands order by created_at, id")]
     assert announced == ["help-is-coming", "answered", "on-the-way", "closed"]
@@ -349,7 +349,7 @@ async def test_nobody_is_written_to_about_a_claimed_press_unless_the_operator_sa
     await world.claim(alert)
     await world.later(3600)
     assert await rows(world.pool, "select 1 from messages") == []
-    assert (await world.history())[-1] == "welfare-due"
+    assert (await world.history())[-1] == "re-sounded"
     await world.act(actions.ask_contact, world.settings, alert, "operator", world.now)
     assert await one(world.pool, "select count(*) from messages") == 1
 
@@ -394,7 +394,7 @@ async def test_a_stale_screen_cannot_undo_a_close(world: World) -> None:
         world.act(actions.release, world.settings, alert, "operator", "", world.now),
         world.act(actions.dispatch, world.settings, alert, "operator", "Van 2", "", world.now),
         world.act(actions.mark_safe, alert, "operator", ConfirmedBy.PERSON, "spoke", world.now),
-        world.act(actions.take_over, world.settings, alert, "second", "shift", world.now),
+        world.act(actions.take_over, alert, "second", "shift", world.now),
         world.act(actions.write_log, alert, "operator", "note", {"text": "x"}, world.now),
     ):
         with pytest.raises(Conflict) as caught:
@@ -409,7 +409,7 @@ async def test_only_the_owner_acts_and_anyone_may_note(world: World) -> None:
     with pytest.raises(Conflict, match="operator has this alert"):
         await world.close(alert, by="second")
     await world.act(actions.write_log, alert, "second", "note", {"text": "I know her"}, world.now)
-    await world.act(actions.take_over, world.settings, alert, "second", "end of shift", world.now)
+    await world.act(actions.take_over, alert, "second", "end of shift", world.now)
     await world.close(alert, by="second")
 
 

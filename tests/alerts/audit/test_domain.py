@@ -21,7 +21,7 @@ def seconds(number: float) -> timedelta:
 
 LADDER = Ladder(
     resound=seconds(30), supervisor=seconds(60), second_site=seconds(120), breach=seconds(180),
-    technical=seconds(3600), welfare=seconds(600),
+    technical=seconds(3600),
 )  # fmt: skip
 WHOLE = [("re-sounded", 30), ("escalated-supervisor", 60), ("escalated-second-site", 120), ("breached", 180),
          ("re-sounded", 210), ("re-sounded", 240)]  # fmt: skip

@@ -1,0 +1,66 @@
+"""The HTTP API of help for a person: the need, emergency services, visits, and what ends an alert."""
+
+from fastapi import APIRouter, Request, Response
+
+from dashboard import models
+from dashboard import steps_help as steps
+from dashboard.api import CONFLICT, PROBLEM, AlertNumber, register_id, take
+from dashboard.auth import GuardedRoute
+
+router = APIRouter(
+    prefix="/api/alerts/{alert_id}", route_class=GuardedRoute, responses=PROBLEM | CONFLICT, tags=["help"]
+)
+
+
+@router.post("/assess", response_model=models.ListedAlert, summary="What the need is")
+async def assess(request: Request, number: AlertNumber, body: steps.Assess) -> Response:
+    """What it seems to be, whether the person is on the floor, red flags, and what is decided."""
+    return await take(request, number, body)
+
+
+@router.post("/emergency", response_model=models.ListedAlert, summary="An emergency service was called")
+async def call_service(request: Request, number: AlertNumber, body: steps.CallService) -> Response:
+    """Its clock runs until it came or was stood down; the alert cannot be closed before."""
+    return await take(request, number, body)
+
+
+@router.post("/emergency/{call_id}", response_model=models.ListedAlert, summary="What is heard of a service")
+async def service_news(request: Request, number: AlertNumber, call_id: str, body: steps.ServiceNews) -> Response:
+    """That it arrived, when it comes, or how it ended."""
+    return await take(request, number, body.model_copy(update={"call": register_id(call_id, "call")}))
+
+
+@router.post("/visits/{visit_id}", response_model=models.ListedAlert, summary="The next step of a visit")
+async def visit_step(request: Request, number: AlertNumber, visit_id: str, body: steps.VisitStep) -> Response:
+    """From who has the alert, or from who goes."""
+    return await take(request, number, body.model_copy(update={"visit": register_id(visit_id, "visit")}))
+
+
+@router.post("/visits/{visit_id}/check-in", response_model=models.ListedAlert, summary="The responder is well")
+async def check_in(request: Request, number: AlertNumber, visit_id: str, body: steps.CheckIn) -> Response:
+    """The check-in clock begins anew."""
+    return await take(request, number, body.model_copy(update={"visit": register_id(visit_id, "visit")}))
+
+
+@router.post("/visits/{visit_id}/panic", response_model=models.ListedAlert, summary="The responder calls for help")
+async def panic(request: Request, number: AlertNumber, visit_id: str, body: steps.Panic) -> Response:
+    """The alert is an emergency now."""
+    return await take(request, number, body.model_copy(update={"visit": register_id(visit_id, "visit")}))
+
+
+@router.post("/agree", response_model=models.ListedAlert, summary="Agree to close without contact")
+async def agree(request: Request, number: AlertNumber, body: steps.Agree) -> Response:
+    """From a second person, who says why. Another alarm undoes it."""
+    return await take(request, number, body)
+
+
+@router.post("/wrap-up", response_model=models.ListedAlert, summary="Write an alert up")
+async def wrap_up(request: Request, number: AlertNumber, body: steps.WrapUp) -> Response:
+    """Before it is closed, once the person is safe."""
+    return await take(request, number, body)
+
+
+@router.post("/review", response_model=models.ListedAlert, summary="Review a closed alert")
+async def review(request: Request, number: AlertNumber, body: steps.Review) -> Response:
+    """By a supervisor, once, and not one's own."""
+    return await take(request, number, body)

@@ -123,7 +123,8 @@ async def test_a_press_is_answered_helped_and_closed(world: World) -> None:
     await world.close(alert["id"])
     assert await world.open() == []
     assert await world.history() == [
-        "raised", "announced", "announced", "claimed", "note", "announced", "dispatched", "visit", "announced", "closed",
+        "raised", "announced", "announced", "claimed", "note", "announced", "dispatched", "visit", "announced",
+        "closed",
     ]  # fmt: skip
     announced = [row[0] for row in await rows(world.pool, "select text from commands order by created_at, id")]
     assert announced == ["help-is-coming", "answered", "on-the-way", "closed"]

@@ -11,11 +11,10 @@ from datetime import datetime, timedelta
 
 import aiomqtt
 
-from alerts import asks, calls, emergency, life_store, store, visit_actions
-from alerts.domain import climb
+from alerts import asks, calls, emergency, store, visit_actions
+from alerts.deadlines import Deadlines
 from alerts.providers import Provider, ProviderRefused, ProviderUnavailable
 from alerts.retention import retire
-from alerts.settings import ladder, limits
 from alerts.supervision import Supervision
 from alerts.taking import Taking
 from telecare.clock import Clock, format_instant
@@ -30,6 +29,7 @@ log = logging.getLogger("alerts")
 NowOf = Callable[[Connection], Awaitable[datetime]]
 
 _RETIRE_EVERY_S = 3600.0
+_DEADLINES_POLL_S = 0.5  # at least; the next deadline that is known wakes it sooner
 _CROWD_PAUSE_S = 0.1  # between two hundreds of alarms of hubs gone mad
 
 
@@ -46,6 +46,7 @@ class Engine:
         self.now_of = now_of  # the database's time; a test hands in its own
         self.subscribed = False  # the broker takes our commands
         self._taking = Taking(pool, settings, now_of)
+        self._deadlines = Deadlines(pool, settings, now_of)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set."""
@@ -60,7 +61,7 @@ class Engine:
             ),
             alarms=keep_doing(self.take_step, alarms, self.clock, poll_s, "alarms"),
             crowds=keep_doing(self.crowd_step, crowds, self.clock, poll_s, "crowds"),
-            deadlines=keep_doing(self.deadline_step, asyncio.Event(), self.clock, min(poll_s, 0.5), "deadlines"),
+            deadlines=self._deadlines.run(self.clock, min(poll_s, _DEADLINES_POLL_S)),
             asks=keep_doing(self.ask_step, asked, self.clock, poll_s, "asks"),
             calls=keep_doing(self.call_step, asyncio.Event(), self.clock, poll_s, "calls"),
             visits=keep_doing(self.visit_step, asyncio.Event(), self.clock, poll_s, "visits"),
@@ -83,32 +84,9 @@ class Engine:
             await self.clock.sleep(_CROWD_PAUSE_S)
         return took
 
-    # ------------------------------------------------------------ deadlines
-
     async def deadline_step(self) -> bool:
-        """Move the longest-overdue alert on; False when none is due."""
-        async with self.pool.connection() as conn, conn.transaction():
-            now = await self.now_of(conn)
-            due = await store.next_due(conn, now)
-            if due is None:
-                return False
-            if due.state == "raised":
-                step = climb(due.waiting, now, ladder(self.settings))
-                await store.set_deadline(conn, due.id, step.due_at, step.step)
-                for rung in step.rungs:
-                    await store.log(
-                        conn, due.id, now, "system", rung, {"waiting_since": str(due.waiting.waiting_since)}
-                    )
-                    if rung == "breached":
-                        await asks.ask_unless_asked(conn, self.settings, due.id, now)
-            else:
-                missed = await life_store.look(conn, due.id, now, limits(self.settings))
-                if missed is None:
-                    return True
-                detail = {"owner": due.claimed_by, "because": missed.because}
-                await store.log(conn, due.id, now, "system", missed.what, detail)
-            await store.publish_change(conn, due.id, now)
-            return True
+        """Move on the alerts that are longest overdue (`deadlines`); False when none is due."""
+        return await self._deadlines.step()
 
     # ------------------------------------------------------------ contacts
 

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from psycopg.types.json import Jsonb
 
 from alerts import life_store
-from alerts.domain import Waiting
 from telecare.db import Connection
 from telecare.ids import uuid7
 from telecare.vocabulary import Priority
@@ -18,38 +17,6 @@ from telecare.vocabulary import Priority
 CHANGED: Final = "telecare_alerts"  # NOTIFY channel: an alert has changed; carries nothing, the table is the truth
 ARRIVED: Final = "telecare_alarms"  # NOTIFY channel: an alarm waits
 _FEW: Final = 3  # a device name in more homes than this is a common name and tells nothing
-
-# ---------------------------------------------------------------- deadlines
-
-DUE = """
-    select id, priority, waiting_since, step, state, claimed_by from alerts
-     where closed_at is null and due_at <= %(now)s
-     order by due_at limit 1 for update skip locked
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """An alert whose deadline has come."""
-
-    id: int
-    waiting: Waiting
-    state: str
-    claimed_by: str | None
-
-
-async def next_due(conn: Connection, now: datetime) -> Due | None:
-    """The alert that is longest past its deadline and that nobody else is working on, locked."""
-    row = await (await conn.execute(DUE, {"now": now})).fetchone()
-    if row is None:
-        return None
-    return Due(row[0], Waiting(Priority(row[1]), row[2], row[3]), row[4], row[5])
-
-
-async def set_deadline(conn: Connection, alert_id: int, due_at: datetime, step: int) -> None:
-    """When something next happens by itself."""
-    await conn.execute("update alerts set due_at = %s, step = %s where id = %s", (due_at, step, alert_id))
-
 
 # ---------------------------------------------------------------- what people do
 

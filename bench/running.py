@@ -38,9 +38,9 @@ def folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def fresh_system() -> Iterator[tuple[Settings, Path]]:
-    """A system that is new and empty, and a folder of its own."""
-    with folder() as place, system(place / "data", 0, 1) as settings:
+def fresh_system(given: Mapping[str, object] | None = None) -> Iterator[tuple[Settings, Path]]:
+    """A system that is new and empty, with these settings, and a folder of its own."""
+    with folder() as place, system(place / "data", 0, 1, given=given) as settings:
         yield settings, place
 
 
@@ -51,13 +51,18 @@ def tell(found: Mapping[str, object], *, as_json: bool) -> None:
 
 @contextlib.contextmanager
 def system(
-    data_dir: Path, homes: int, readings_per_s: float, healthy: Callable[[float], None] = lambda after_s: None
+    data_dir: Path,
+    homes: int,
+    readings_per_s: float,
+    healthy: Callable[[float], None] = lambda after_s: None,
+    given: Mapping[str, object] | None = None,
 ) -> Iterator[Settings]:
     """`telecare up --demo`, and a simulation beside it where there are homes, for as long as the measurement takes.
 
-    `healthy` is told how many seconds the start took.
+    `healthy` is told how many seconds the start took; `given` are settings by their names.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TELECARE_")}
+    environment |= {f"TELECARE_{name.upper()}": str(value) for name, value in (given or {}).items()}
     telecare = [sys.executable, "-m", "telecare"]
     where = ["--data-dir", str(data_dir)]
     port = free_port()

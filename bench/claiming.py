@@ -63,9 +63,7 @@ async def through_the_api(settings: Settings, alerts: Sequence[int]) -> dict[str
     """Every operator claims every alert, in the same order, as their consoles would."""
     tokens = [await token_for(settings, by) for by in OPERATORS]
     begun = time.perf_counter()
-    won = await asyncio.gather(
-        *(asyncio.to_thread(_claim_all_there, settings.port, token, alerts) for token in tokens)
-    )
+    won = await asyncio.gather(*(asyncio.to_thread(_claim_all_there, settings.port, token, alerts) for token in tokens))
     took_s = time.perf_counter() - begun
     async with await AsyncConnection.connect(settings.database, autocommit=True) as conn:
         return await _told(conn, alerts, won, took_s)

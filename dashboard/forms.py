@@ -91,6 +91,10 @@ FORMS: Final[dict[str, tuple[tuple[str, ...], Callable[[Entered], steps.Step]]]]
 }
 
 
+# Forms whose steps say themselves what is missing, each in words for its own case.
+_SAYS_ITSELF: Final = frozenset({"assess", "emergency", "service-news", "visit", "agree", "review"})
+
+
 def read_form(name: str, sent: FormData) -> Form:
     """What was entered into the form of this name."""
     fields, _ = FORMS[name]
@@ -120,7 +124,8 @@ def note_problems(form: Form, problems: list[str] | Incomplete) -> None:
         name = where.removeprefix("detail.")
         known = steps.FORM_WORDS.get(where) or steps.FORM_WORDS.get(f"detail.{name}")
         too_long = "at most" in words and len(form.values.get(name, "")) > 0
-        specific = words if too_long or "cannot stand" in words or "must have confirmed" in words else None
+        own = isinstance(problems, Incomplete) and (form.name in _SAYS_ITSELF or where == "confirmed_by")
+        specific = words if own or too_long or "cannot stand" in words else None
         form.errors.setdefault(name, _sentence(specific or known or words))
 
 

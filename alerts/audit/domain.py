@@ -16,7 +16,7 @@ EXAMPLES: Final = 10  # of each invariant that is broken, so many are named
 STEP_LATE: Final = timedelta(seconds=5)  # a due step has fired by then
 PLACED: Final = timedelta(seconds=10)  # an alarm is in an alert by then
 GRACE: Final = timedelta(seconds=30)  # an alert nobody owns is not this far past its next step
-MESSAGE_LATE: Final = timedelta(seconds=30)  # a message, ask or call this far past its deadline stands still
+MESSAGE_LATE: Final = timedelta(seconds=30)  # what has a clock of its own stands still this far past its deadline
 SHOWN: Final = timedelta(seconds=5)  # a console has a change by then
 GAP_AFTER: Final = timedelta(seconds=60)  # a hub sends again meanwhile; then a number that is missing is missing
 DOUBLE: Final = timedelta(
@@ -28,7 +28,7 @@ SKEW: Final = timedelta(seconds=1)  # two processes asked the database's clock i
 WORDS: Final[dict[str, str]] = {
     "I1": "An alarm that a hub was told is stored is there once; each alarm is in one alert, or has waited under 10 s",
     "I2": "Each open alert has an owner, or a next step that is not overdue",
-    "I3": "Each due step has fired in time and once; no message, ask or call stands still past its deadline",
+    "I3": "Each due step has fired in time and once; no message, ask, call or visit stands still past its deadline",
     "I4": "Each change of an alert is in the screens' feed, in order and without a gap",
     "I5": "Silence is noticed: of each hub, and of each service",
     "I6": "A hub's clock orders, delays and hides nothing: alerts keep the time of arrival",
@@ -150,7 +150,7 @@ def overdue_faults(alerts: Sequence[tuple[int, datetime, bool]], runs: Runs, now
 
 
 def standing_faults(standing: Sequence[tuple[str, str, datetime]], runs: Runs, now: datetime) -> list[Broken]:
-    """Messages, asks and calls (what, id, deadline) that stand still."""
+    """Messages, asks, calls, visits and emergency calls (what, id, deadline) that stand still."""
     found = ((what, number, now - runs.fair(deadline, now)) for what, number, deadline in standing)
     return [
         Broken("I3", f"{what} {number}: {in_seconds(late)} past its deadline")

@@ -148,11 +148,15 @@ STANDING: Final = """
     select 'ask', id::text, answer_by from asks where answer_by < %(now)s
     union all
     select 'call', id::text, end_by from calls where ended_at is null and end_by < %(now)s
+    union all
+    select 'visit', id::text, due_at from visits where due_at < %(now)s
+    union all
+    select 'emergency call', id::text, due_at from emergency_calls where due_at < %(now)s
 """
 
 
 async def standing(conn: Connection, now: datetime) -> list[tuple[str, str, datetime]]:
-    """Messages, asks and calls that are past their deadlines: what, id, deadline."""
+    """Messages, asks, calls, visits and emergency calls that are past their deadlines: what, id, deadline."""
     return [(row[0], row[1], row[2]) for row in await _rows(conn, STANDING, now=now)]
 
 

@@ -14,12 +14,14 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
 
-from alerts import actions, standing
+from alerts import actions, knowing, standing, visit_actions
+from alerts.emergency import Service
+from alerts.visiting import VisitState
 from telecare.db import database_now
 from telecare.register import carers
 from telecare.register.carers import Consent
 from telecare.register.person_states import Change
-from telecare.vocabulary import PersonState, Role
+from telecare.vocabulary import Cause, PersonState, Role
 from tests.dashboard.fall_evidence import NOTHING, fall, movement, pack
 from tests.dashboard.world import NASTY, PASSWORD, World, listening, send_messages
 from tests.helpers import one
@@ -135,6 +137,24 @@ async def test_an_alert_from_the_queue_to_its_end(shop: World, browser: Browser)
     assert [line for line in complaints if "422" not in line] == []
 
 
+async def under_way(world: World, number: int) -> None:
+    """Red flags, an ambulance that is awaited, a responder inside, and another who has not answered."""
+    async with world.pool.connection() as conn:
+        now = await database_now(conn)
+        await knowing.assess(
+            conn, number, "operator", now, cause=Cause.FALL_ON_FLOOR, on_floor=True, decision="visit",
+            red_flags=["trauma", "bleeding-freely"], reason="Alone",
+        )  # fmt: skip
+        await actions.call_service(
+            conn, world.settings, number, "operator", Service.AMBULANCE, now, reference="CAD 7", minutes=8
+        )
+        visit = await actions.dispatch(conn, world.settings, number, "operator", "responder", "", now, "Kim")
+        for to in (VisitState.ACCEPTED, VisitState.EN_ROUTE, VisitState.ARRIVED, VisitState.ACCESS, VisitState.CHECKED):
+            detail = {"minutes": 9, "brief_read": True, "how": "pressed the unit", "flags": ["trauma"]}
+            await visit_actions.take_step(conn, world.settings, number, visit, "operator", to, detail, now)
+        await actions.dispatch(conn, world.settings, number, "operator", "Car 2", "", now)
+
+
 async def busy(world: World) -> dict[str, list[str]]:
     """A night with something of everything; for each role the pages that it sees."""
     for number, (kind, name) in enumerate(
@@ -148,6 +168,7 @@ async def busy(world: World) -> dict[str, list[str]]:
     await world.claim(mine)
     async with world.pool.connection() as conn:
         await actions.ask_contact(conn, world.settings, mine, "operator", await database_now(conn))
+    await under_way(world, mine)
     other = await world.alert("hub-3")
     await world.claim(other, "supervisor")
     await world.add_home("hub-6", "Closed Case")

@@ -81,7 +81,8 @@ def database_url(postgres: embedded.Postgres) -> Iterator[str]:
     """A fresh, migrated database of this test's own."""
     name = f"test_{next(_numbers)}"
     with psycopg.connect(postgres.superuser_url, autocommit=True) as conn:
-        make = sql.SQL("create database {} template template_telecare owner {}")
+        # Page by page through the log, as is the default, takes 15 times the processor time.
+        make = sql.SQL("create database {} template template_telecare strategy file_copy owner {}")
         conn.execute(make.format(sql.Identifier(name), sql.Identifier(embedded.ROLE)))
     yield _database(postgres, name)
     _drop(postgres, name)

@@ -3,10 +3,10 @@
     python -m bench.alerts --json
 
 Starts a whole system of its own, and puts 10,000 alerts there that nobody claims. Their ladder is spread so that each
-takes three steps while `--seconds` pass, evenly; meanwhile presses of other homes are stored as ingest stores them,
-50 a second. A step is late by the time from its deadline to the engine's (`alert_log.at`), and is seen when it is
+takes three steps while `--seconds` pass, evenly; meanwhile 50 presses a second of other homes are stored as ingest
+stores them. A step is late by the time from its deadline to the engine's (`alert_log.at`), and is seen when it is
 committed and a reader of the screens' feed has it. The machine's own limit in the same run: the bare statements of the
-same steps, a hundred a commit and one a commit, on one connection. Then all 10,000 are made due at once, and 500 alerts
+same steps, a hundred a commit and one a commit, on one connection. Then all are made due at once, and twice 500 alerts
 are claimed by 8 operators at once: on the database, and through the API.
 """
 
@@ -28,12 +28,14 @@ from bench.cpu import used_s
 from bench.limits import commit_ms, percentiles
 from bench.running import arguments, fresh_system, tell
 from telecare.db import Connection, database_now
+from telecare.errors import TelecareError
 from telecare.settings import Settings
 
 RUNGS: Final = ("re-sounded", "escalated-supervisor", "escalated-second-site")
 CLAIMED: Final = 500
-_LEAD_S: Final = 3.0  # between the spreading of the deadlines and the first of them
+_LEAD_S: Final = 10.0  # between the spreading of the deadlines and the first of them
 _NEVER_S: Final = 86_400  # of rungs that are not part of this
+_PUT_OFF: Final = "update alerts set due_at = clock_timestamp() + interval '1 day' where closed_at is null"
 _SPREAD: Final = """
     update alerts a set step = 0, waiting_since = p.since, due_at = p.since + %(rung)s
       from (select id, %(begin)s - %(rung)s * (row_number() over (order by id) - 1) / %(count)s as since
@@ -97,9 +99,12 @@ async def sustained(
     conn: Connection, settings: Settings, coming: Sequence[str], wish: argparse.Namespace, rung: timedelta
 ) -> dict[str, Any]:
     """New alerts and steps, evenly, for as long as wished."""
+    await conn.execute(_PUT_OFF)  # nothing else is done from here on
     begin = await database_now(conn) + timedelta(seconds=_LEAD_S)
     end = begin + timedelta(seconds=wish.seconds)
     await conn.execute(_SPREAD.encode(), {"begin": begin, "rung": rung, "count": wish.open})
+    if await database_now(conn) >= begin:
+        raise TelecareError(f"the deadlines could not be set in {_LEAD_S:.0f} s: the machine is too busy")
     seen: Seen = {}
     reading = asyncio.create_task(_read_feed(settings, seen))
     try:

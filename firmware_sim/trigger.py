@@ -201,6 +201,6 @@ def _window(ring: tuple[Moment | None, ...], newest: int, impact: _Impact) -> Wi
     places = range(impact.number - LEAD, impact.number + TAIL + 1)
     moments = tuple(ring[number - oldest] if oldest <= number <= newest else None for number in places)
     lengths = [math.isqrt(x * x + y * y + z * z) for x, y, z, _ in filter(None, moments)]
-    if not LEAST_MEAN_MG <= sum(lengths) // len(lengths) <= MOST_MEAN_MG:
+    if not lengths or not LEAST_MEAN_MG <= sum(lengths) // len(lengths) <= MOST_MEAN_MG:  # none: a gap has eaten them
         return None
     return Window(impact.at, min(LIMIT_MG, math.isqrt(impact.peak_square)), moments)

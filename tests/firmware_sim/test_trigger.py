@@ -4,7 +4,7 @@ import math
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from firmware_sim import pendant, trigger, wear
@@ -67,6 +67,7 @@ def test_an_hour_of_running_needs_no_more_memory_than_a_minute() -> None:
 
 @settings(max_examples=50)
 @given(st.lists(st.tuples(number, number, number, number), max_size=200))
+@example([(0.0, 0.0, 0.0, 2.0), (6.0, 0.0, 0.0, 0.0)])  # nothing but a gap is left of the seconds around the blow
 def test_any_samples_are_taken(samples: list[tuple[float, float, float, float]]) -> None:
     made = [one for each in samples if (one := trigger.sample(*each)) is not None]
     for window in windows(made):

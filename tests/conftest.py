@@ -36,6 +36,25 @@ SHARED_DATA = (
 
 _numbers = count(1)
 
+# Whole files are dealt out to the test processes in this order, then the others: a long one at the end would keep one
+# process busy and leave the others idle.
+LONGEST = (
+    "tests/simulation/",
+    "tests/dashboard/test_browser.py",
+    "tests/firmware_sim/falls/test_evaluate.py",
+    "tests/dashboard/outcomes/test_browser.py",
+    "tests/system/",
+    "tests/gateway/test_power_loss.py",
+    "tests/ingest/test_store_engines.py",
+    "tests/dashboard/test_calls.py",
+    "tests/dashboard/test_reach.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; within a file, and among the others, the order stays."""
+    items.sort(key=lambda item: next((n for n, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST)))
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[embedded.Postgres]:

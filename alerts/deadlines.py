@@ -67,6 +67,7 @@ class Deadlines:
         self._pool, self._settings, self._now_of = pool, settings, now_of
         self._aside: dict[int, float] = {}
         self._full = False  # more may be due than the last step took
+        self._looked_at: datetime | None = None  # what has become due since then has not been looked for
 
     async def run(self, clock: Clock, poll_s: float) -> None:
         """Work for ever: at the next deadline, and every `poll_s` seconds at least."""
@@ -86,8 +87,8 @@ class Deadlines:
         """Seconds until there is something to do again, as far as is known now."""
         async with self._pool.connection() as conn:
             now = await self._now_of(conn)
-            due_at = await deadlines_store.next_due_at(conn, now)
-        return most_s if due_at is None else min(most_s, (due_at - now).total_seconds())
+            due_at = await deadlines_store.next_due_at(conn, self._looked_at or now)
+        return most_s if due_at is None else min(most_s, max(0.0, (due_at - now).total_seconds()))
 
     async def step(self) -> bool:
         """Move on the alerts that are longest overdue; False when none is due."""
@@ -109,7 +110,7 @@ class Deadlines:
         async with self._pool.connection() as conn, conn.transaction():
             now = await self._now_of(conn)
             due = await deadlines_store.lock_due(conn, now, ALERTS_PER_COMMIT, self._passed_over())
-            self._full = len(due) == ALERTS_PER_COMMIT
+            self._full, self._looked_at = len(due) == ALERTS_PER_COMMIT, now
             moves = await self._moves(conn, due, now)
             await self._write(conn, [one for one in moves if not one.asks], now)
             return bool(due), [one.alert_id for one in moves if one.asks]

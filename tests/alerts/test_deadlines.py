@@ -136,6 +136,16 @@ async def test_it_sleeps_until_the_next_deadline_and_no_longer_than_told(world: 
     assert await waits.idle_s(5) == 5
 
 
+async def test_what_becomes_due_right_after_it_has_looked_is_not_slept_over(world: World) -> None:
+    await raised(world, 1)
+    waits = Deadlines(world.pool, world.settings, world._now)
+    world.now += timedelta(seconds=29)
+    assert not await waits.step()
+    world.now += timedelta(seconds=2)
+    assert await waits.idle_s(60) == 0
+    assert await waits.step()
+
+
 async def test_the_loop_wakes_by_itself(world: World) -> None:
     async with world.pool.connection() as conn:
         world.now = await database_now(conn)
@@ -144,7 +154,7 @@ async def test_the_loop_wakes_by_itself(world: World) -> None:
     (alert,) = await raised(world, 1)
     working = asyncio.create_task(Deadlines(world.pool, quick, database_now).run(SystemClock(), 60))
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while "escalated-supervisor" not in await steps(world, alert):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
     finally:

@@ -5,44 +5,12 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from telecare.vocabulary import TECHNICAL, Kind, Priority, is_possible, title_of
+from alerts.policy import FIRST, Policy, level
+from telecare.vocabulary import Kind, Priority, is_possible, title_of
 
-POLICY: Final = "first policy, 2026-11"  # named on every alert that it raised
-
-# The order of a monitoring centre's work: call-outs and silent calls before reminders (docs/operators.md, rule A1).
-# What is in neither set is urgent, an alarm that could not be read included: it may be a press.
-_EMERGENCY: Final = frozenset(
-    {Kind.FALL, Kind.SMOKE, Kind.HEAT, Kind.CARBON_MONOXIDE, Kind.GAS, Kind.SEIZURE, Kind.PANIC, Kind.PERSON_DOWN}
-)
-_ATTENTION: Final = frozenset(
-    {
-        Kind.BED_EXIT,
-        Kind.CHAIR_EXIT,
-        Kind.DOOR,
-        Kind.PROPERTY_EXIT,
-        Kind.INACTIVITY,
-        Kind.TEMPERATURE_LOW,
-        Kind.TEMPERATURE_HIGH,
-        Kind.MEDICATION_MISSED,
-        Kind.ENURESIS,
-        Kind.CANCEL,  # only where the alarm that it takes back is not known
-    }
-)
 _NOT_SURE: Final = " The detector is not sure that it was a fall."
 LATE_AFTER: Final = timedelta(minutes=2)  # an alarm this old on arrival says so
 AHEAD_AFTER: Final = timedelta(minutes=5)  # an alarm's own time this far ahead is doubted
-
-
-def priority_of(kind: Kind, *, possible: bool = False) -> Priority:
-    """The level at which an alarm of this kind is answered; one that is only possible stands with the presses."""
-    if kind in TECHNICAL:
-        return Priority.TECHNICAL
-    if possible:
-        return Priority.URGENT
-    if kind in _EMERGENCY:
-        return Priority.EMERGENCY
-    return Priority.ATTENTION if kind in _ATTENTION else Priority.URGENT
-
 
 # ---------------------------------------------------------------- an alarm's place
 
@@ -78,6 +46,7 @@ class Arrival:
     cancels: str | None = None  # of a cancel: the alarm that it takes back, as its hub named it
     crowding: bool = False  # its hub sends more alarms than a home can need
     outcome: str | None = None  # of a fall: what its detector made of it, as the alarm says
+    policy_id: int | None = None  # the policy in force for its home's council; None: the built-in one
 
     @property
     def possible(self) -> bool:
@@ -99,8 +68,8 @@ class Placement:
     possible: bool = False  # it may be what `kind` says, and no more than that
 
 
-def place(arrival: Arrival) -> Placement:
-    """Decide whose case an alarm is."""
+def place(arrival: Arrival, policy: Policy = FIRST.policy) -> Placement:
+    """Decide whose case an alarm is, and at which level the policy answers it."""
     words = _what(arrival)
     if arrival.kind is Kind.TEST or (arrival.says_test and arrival.test_window_open):
         key = f"test:{arrival.alarm_id}"
@@ -108,7 +77,7 @@ def place(arrival: Arrival) -> Placement:
             key, None, arrival.kind, Priority.TECHNICAL, f"Test: {words}", is_test=True, announces=False,
             possible=arrival.possible,
         )  # fmt: skip
-    priority = priority_of(arrival.kind, possible=arrival.possible)
+    priority = level(policy, arrival.kind, possible=arrival.possible)
     if priority is Priority.TECHNICAL:
         key = f"technical:{arrival.home_id}"
         return Placement(key, None, arrival.kind, priority, words, announces=False)

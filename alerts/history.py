@@ -13,7 +13,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from alerts.domain import priority_of
+from alerts.policy import FIRST, level
 from telecare.clock import parse_instant
 from telecare.db import Connection
 from telecare.errors import TelecareError
@@ -90,10 +90,10 @@ def _arrival_is_right(step: PastStep, case: PastCase) -> bool:
 
 ADD: Final = """
     insert into alerts (case_key, person_id, home_id, hub, kind, priority, state, reason, raised_at, waiting_since,
-                        first_claimed_at, alarm_count, closed_at, cause, outcomes, confirmed_by, how, past_case)
+                        first_claimed_at, alarm_count, closed_at, cause, outcomes, confirmed_by, how, past_case, policy)
     select 'person:' || p.id, p.id, p.home_id, null, %(kind)s, %(priority)s, 'closed', %(reason)s, %(raised_at)s,
            %(raised_at)s, %(answered_at)s, 1, %(closed_at)s, %(cause)s, %(outcomes)s, %(confirmed_by)s, %(how)s,
-           %(name)s
+           %(name)s, %(policy)s
       from people p where p.id = %(person_id)s
     on conflict (past_case) do nothing
     returning id
@@ -108,7 +108,7 @@ async def add_past_case(conn: Connection, case: PastCase, now: datetime) -> bool
     """
     if problem := problem_of(case, now):
         raise WrongCase(f"case {case.name[:NAME_LIMIT]}: {problem}")
-    priority = priority_of(case.kind)
+    priority = level(FIRST.policy, case.kind)
     if priority is Priority.TECHNICAL:
         raise WrongCase(f"case {case.name}: {case.kind} is about equipment; a past case is about a person")
     reason = f"{KIND_WORDS[case.kind]} ({case.device}). A case from before, taken in as {case.name}."
@@ -125,6 +125,7 @@ async def add_past_case(conn: Connection, case: PastCase, now: datetime) -> bool
         "outcomes": [outcome.value for outcome in case.outcomes],
         "confirmed_by": case.confirmed_by.value,
         "how": case.how,
+        "policy": FIRST.name,
     }
     row = await (await conn.execute(ADD, values)).fetchone()
     if row is None:

@@ -17,7 +17,7 @@ _COLUMNS: Final = """
     a.id, a.person_id as person, a.home_id as home, a.kind, a.possible, a.priority, a.state, a.raised_at, a.due_at,
     a.claimed_by, a.alarm_count,
     extract(epoch from coalesce(a.first_claimed_at, a.closed_at, %(now)s) - a.raised_at)::float8 as wait_s,
-    a.step, a.reason, a.version, a.hub, p.name as person_name, p.state as person_state,
+    a.step, a.reason, a.policy, a.version, a.hub, p.name as person_name, p.state as person_state,
     coalesce(h.address, i.label) as address,
     coalesce(h.postcode, '') as postcode,
     s.display_name as claimed_by_name

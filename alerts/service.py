@@ -13,8 +13,10 @@ import aiomqtt
 
 from alerts import asks, calls, emergency, store, visit_actions
 from alerts.deadlines import Deadlines
+from alerts.policy_store import Editions
 from alerts.providers import Provider, ProviderRefused, ProviderUnavailable
 from alerts.retention import retire
+from alerts.rising import raise_levels
 from alerts.supervision import Supervision
 from alerts.taking import Taking
 from telecare.clock import Clock, format_instant
@@ -47,6 +49,7 @@ class Engine:
         self.subscribed = False  # the broker takes our commands
         self._taking = Taking(pool, settings, now_of)
         self._deadlines = Deadlines(pool, settings, now_of)
+        self._editions = Editions()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set."""
@@ -62,6 +65,7 @@ class Engine:
             alarms=keep_doing(self.take_step, alarms, self.clock, poll_s, "alarms"),
             crowds=keep_doing(self.crowd_step, crowds, self.clock, poll_s, "crowds"),
             deadlines=self._deadlines.run(self.clock, min(poll_s, _DEADLINES_POLL_S)),
+            levels=keep_doing(self.rise_step, asyncio.Event(), self.clock, poll_s, "levels"),
             asks=keep_doing(self.ask_step, asked, self.clock, poll_s, "asks"),
             calls=keep_doing(self.call_step, asyncio.Event(), self.clock, poll_s, "calls"),
             visits=keep_doing(self.visit_step, asyncio.Event(), self.clock, poll_s, "visits"),
@@ -87,6 +91,11 @@ class Engine:
     async def deadline_step(self) -> bool:
         """Move on the alerts that are longest overdue (`deadlines`); False when none is due."""
         return await self._deadlines.step()
+
+    async def rise_step(self) -> bool:
+        """Raise the levels whose time has come (`rising`); False when none is to be looked at."""
+        async with self.pool.connection() as conn, conn.transaction():
+            return await raise_levels(conn, self._editions, await self.now_of(conn))
 
     # ------------------------------------------------------------ contacts
 

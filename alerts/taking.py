@@ -5,7 +5,7 @@ Every alarm gets exactly one place in exactly one alert; a repeat finds it has o
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum, auto
 from typing import Final
@@ -13,8 +13,10 @@ from uuid import UUID
 
 from alerts import life_store, store, taking_store
 from alerts.detection.findings import Finding, raise_findings
-from alerts.domain import POLICY, Arrival, Placement, first_due, place
+from alerts.domain import Arrival, Placement, first_due, place
 from alerts.incidents import service as incidents
+from alerts.policy import Edition, Facts, rise
+from alerts.policy_store import Editions
 from alerts.settings import command_validity, ladder
 from alerts.taking_store import Entry, Opening, Place
 from telecare.db import Connection, Pool
@@ -45,6 +47,7 @@ class Taking:
     def __init__(self, pool: Pool, settings: Settings, now_of: Callable[[Connection], Awaitable[datetime]]) -> None:
         self._pool, self._settings, self._now_of = pool, settings, now_of
         self._aside: dict[UUID, float] = {}
+        self._editions = Editions()
         self._at_once = settings.incident_batch
 
     async def step(self) -> bool:
@@ -110,14 +113,15 @@ class Taking:
 
     async def _take(self, conn: Connection, alarms: Sequence[UUID], changed: Sequence[int], now: datetime) -> None:
         """Give alarms of single homes their places; `changed` are incidents that have changed in this transaction."""
-        batch = _Batch(self._settings, now)
-        placed: list[Placed] = []
         arrivals = await taking_store.arrivals(conn, alarms)
+        policies = await self._editions.of(conn, {arrival.policy_id for arrival in arrivals})
+        batch = _Batch(self._settings, policies, now)
+        placed: list[Placed] = []
         if crowds := crowd_findings(arrivals, now):
             await raise_findings(conn, crowds, now)
         for arrival in arrivals:
             if arrival.cancels is None or not await batch.join_cancelled(conn, arrival):
-                placed.append((arrival, place(arrival)))
+                placed.append((arrival, place(arrival, policies[arrival.policy_id].policy)))
         await batch.open_or_join(conn, placed)
         await batch.write(conn, changed)
 
@@ -135,8 +139,8 @@ def crowd_findings(arrivals: Sequence[Arrival], now: datetime) -> list[Finding]:
 class _Batch:
     """What one transaction does: places, log entries, announcements, in the order in which the alarms came."""
 
-    def __init__(self, settings: Settings, now: datetime) -> None:
-        self._settings, self._now = settings, now
+    def __init__(self, settings: Settings, policies: Mapping[int | None, Edition], now: datetime) -> None:
+        self._settings, self._policies, self._now = settings, policies, now
         self._places: list[Place] = []
         self._announced: list[Place] = []
         self._entries: list[Entry] = []
@@ -183,15 +187,23 @@ class _Batch:
                 if group:
                     joining[alert_id] = [placement for _, placement in group]
                     self._joined(alert_id, group)
-            self._unsafe += await taking_store.join_alerts(conn, joining)
+            self._unsafe += await taking_store.join_alerts(conn, joining, self._now)
         raise LookupError(f"alerts were opened and closed by others {_TRIES} times")
 
     def _opening(self, first: Placed) -> Opening:
         arrival, placement = first
-        return Opening(arrival, placement, first_due(placement.priority, self._now, ladder(self._settings)))
+        edition, now = self._policies[arrival.policy_id], self._now
+        facts = Facts(level=placement.priority, level_since=now, waiting_since=now)
+        due_at = first_due(placement.priority, now, ladder(self._settings))
+        return Opening(arrival, placement, due_at, edition, rise(edition.policy, facts, now).at)
 
     def _raised(self, alert_id: int, arrival: Arrival, placement: Placement) -> None:
-        detail = {"alarm": str(arrival.alarm_id), "kind": placement.kind, "rule": POLICY, "reason": placement.reason}
+        detail = {
+            "alarm": str(arrival.alarm_id),
+            "kind": placement.kind,
+            "rule": self._policies[arrival.policy_id].name,
+            "reason": placement.reason,
+        }
         self._entries.append((alert_id, "system", "raised", detail))
         if placement.is_test:
             self._tests.append(alert_id)

@@ -11,6 +11,8 @@ import msgspec
 
 from alerts.domain import Arrival, Placement, Someone
 from alerts.incidents.domain import SHARED
+from alerts.policy import Edition
+from alerts.policy_store import in_force
 from telecare.db import Connection
 from telecare.ids import uuid7
 from telecare.vocabulary import Kind
@@ -34,7 +36,7 @@ async def next_waiting(conn: Connection, aside: list[UUID], most: int, *, crowdi
     return [row[0] for row in await (await conn.execute(NEXT_WAITING, values)).fetchall()]
 
 
-ARRIVALS: Final = """
+ARRIVALS: Final = f"""
     select a.id, a.hub, h.home_id, a.device, a.kind, a.at, a.received_at, a.location, a.doubts, a.test,
            d.name is not null or f.alarm_id is not null, p.id, p.name, f.sentence,
            exists (select 1 from test_windows t where t.home_id = h.home_id and t.device = a.device
@@ -42,15 +44,16 @@ ARRIVALS: Final = """
            array(select r.id from people r where r.home_id = h.home_id order by r.id),
            array(select r.name from people r where r.home_id = h.home_id order by r.id),
            case when a.kind = 'cancel' then a.evidence ->> 'cancels' end, w.crowding,
-           case when a.kind = 'fall' then a.evidence ->> 'outcome' end
+           case when a.kind = 'fall' then a.evidence ->> 'outcome' end, {in_force("o.council_id")}
       from alarms_waiting w
       join alarms a on a.id = w.alarm_id
       join hubs h on h.name = a.hub
+      join homes o on o.id = h.home_id
       left join devices d on d.home_id = h.home_id and d.name = a.device
       left join findings f on f.alarm_id = a.id
       left join people p on p.id = coalesce(f.person_id, d.person_id)
      where w.alarm_id = any(%s)
-"""
+"""  # noqa: S608  (parts of our own)
 OWNERS: Final = """
     select p.id, p.name from devices d join people p on p.id = d.person_id where d.name = %s limit 4
 """
@@ -58,7 +61,7 @@ OWNERS: Final = """
 
 async def arrivals(conn: Connection, alarms: Sequence[UUID]) -> list[Arrival]:
     """Alarms, in this order, with what the register knows about where each came from."""
-    rows = await (await conn.execute(ARRIVALS, (list(alarms),))).fetchall()
+    rows = await (await conn.execute(ARRIVALS.encode(), (list(alarms),))).fetchall()
     strangers = {row[3] for row in rows if not row[10]}
     owners = {device: await _owners_of(conn, device) for device in strangers}
     found = {row[0]: _arrival(row, () if row[10] else owners[row[3]]) for row in rows}
@@ -67,7 +70,7 @@ async def arrivals(conn: Connection, alarms: Sequence[UUID]) -> list[Arrival]:
 
 def _arrival(row: Sequence[Any], owners: tuple[Someone, ...]) -> Arrival:
     alarm_id, hub, home_id, device, kind, at, received_at, location, doubts, test, known, wearer, name, *more = row
-    sentence, window, ids, names, cancels, crowding, outcome = more
+    sentence, window, ids, names, cancels, crowding, outcome, policy_id = more
     return Arrival(
         alarm_id=alarm_id,
         hub=hub,
@@ -88,6 +91,7 @@ def _arrival(row: Sequence[Any], owners: tuple[Someone, ...]) -> Arrival:
         cancels=cancels,
         crowding=crowding,
         outcome=outcome,
+        policy_id=policy_id,
     )
 
 
@@ -113,12 +117,12 @@ async def alert_of_alarm(conn: Connection, hub: str, given_id: str) -> int | Non
 # In the order of the keys, so that two engines that open the same alerts wait for each other and do not lock up.
 OPEN: Final = """
     insert into alerts (case_key, person_id, home_id, hub, kind, possible, priority, state, reason, raised_at,
-                        waiting_since, due_at, alarm_count)
+                        waiting_since, due_at, alarm_count, policy, policy_id, level_since, rises_at)
     select g.case_key, g.person_id, g.home_id, g.hub, g.kind, g.possible, g.priority, 'raised', g.reason, %(now)s,
-           %(now)s, g.due_at, 1
+           %(now)s, g.due_at, 1, g.policy, g.policy_id, %(now)s, g.rises_at
       from jsonb_to_recordset(%(alerts)s::jsonb) g (
            case_key text, person_id uuid, home_id uuid, hub text, kind text, possible boolean, priority smallint,
-           reason text, due_at timestamptz)
+           reason text, due_at timestamptz, policy text, policy_id bigint, rises_at timestamptz)
      order by g.case_key
     on conflict (case_key) where closed_at is null do nothing
     returning case_key, id
@@ -132,6 +136,8 @@ class Opening:
     arrival: Arrival
     placement: Placement
     due_at: datetime
+    policy: Edition
+    rises_at: datetime | None  # when its level rises by itself; None: it does not, as things stand
 
 
 async def open_alerts(conn: Connection, openings: Sequence[Opening], now: datetime) -> dict[str, int]:
@@ -147,6 +153,9 @@ async def open_alerts(conn: Connection, openings: Sequence[Opening], now: dateti
             "priority": int(one.placement.priority),
             "reason": one.placement.reason,
             "due_at": one.due_at,
+            "policy": one.policy.name,
+            "policy_id": one.policy.id,
+            "rises_at": one.rises_at,
         }
         for one in openings
     ]
@@ -173,18 +182,19 @@ JOIN: Final = """
            kind     = case when g.priority < a.priority then g.kind else a.kind end,
            possible = case when g.priority < a.priority then g.possible else a.possible end,
            reason   = case when g.priority < a.priority then g.reason else a.reason end,
+           level_since = case when g.priority < a.priority then %(now)s else a.level_since end,
            priority = least(a.priority, g.priority),
            -- Who calls again is not safe, whatever was said before.
            safe_at = null, wrapped_up_at = null,
            state = case when state in ('safe', 'wrap-up') then 'claimed' else state end
-      from jsonb_to_recordset(%s::jsonb) g (
+      from jsonb_to_recordset(%(joining)s::jsonb) g (
            id bigint, count integer, priority smallint, kind text, possible boolean, reason text)
      where a.id = g.id
     returning a.id, a.claimed_by is not null
 """
 
 
-async def join_alerts(conn: Connection, joining: Mapping[int, Sequence[Placement]]) -> list[int]:
+async def join_alerts(conn: Connection, joining: Mapping[int, Sequence[Placement]], now: datetime) -> list[int]:
     """Count further alarms in open alerts, by the alert's number; returns those that somebody has.
 
     The caller has locked the alerts.
@@ -204,7 +214,7 @@ async def join_alerts(conn: Connection, joining: Mapping[int, Sequence[Placement
         )
     if not written:
         return []
-    rows = await (await conn.execute(JOIN, (json.dumps(written),))).fetchall()
+    rows = await (await conn.execute(JOIN, {"joining": json.dumps(written), "now": now})).fetchall()
     return [row[0] for row in rows if row[1]]
 
 

@@ -114,6 +114,7 @@ class ListedAlert(_Answer):
     wait_s: float = Field(description="seconds from raised to first claimed, or until now")
     step: int = Field(description="how far the unclaimed ladder has gone")
     reason: str
+    policy: str = Field(description="the policy by which it has its level: a council, or the service, and the version")
     version: int
     hub: str | None = Field(description="the hub to speak through; null for an incident, and for a case from before")
     person_name: str | None

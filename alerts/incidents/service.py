@@ -11,9 +11,10 @@ from datetime import datetime
 from uuid import UUID
 
 from alerts import store as alerts_store
-from alerts.domain import POLICY, first_due
+from alerts.domain import first_due
 from alerts.incidents import reading, store
 from alerts.incidents.domain import PRIORITY, Loss, Signal, Trouble, also, fold_all, headline, needed
+from alerts.policy_store import edition_of
 from alerts.settings import ladder
 from telecare.db import Connection
 from telecare.settings import Settings
@@ -47,6 +48,7 @@ class _Taking:
         self.conn, self.settings, self.waiting, self.now = conn, settings, waiting, now
         self.since = store.window_start(now, settings.incident_window_s)
         self.changed: set[int] = set()
+        self.rules: dict[int, str] = {}  # incidents that were opened, each with the name of its council's policy
         self.opened: dict[int, list[int]] = {}  # incidents, each with the alerts of single homes that it closed
 
     async def take(self) -> list[UUID]:
@@ -93,9 +95,11 @@ class _Taking:
         first = next(signal for signal in signals if signal.begins is not None)
         began_at = min(loss.since for loss in losses.values())
         due_at = first_due(PRIORITY, self.now, ladder(self.settings))
+        rule = await edition_of(self.conn, UUID(name.split(":")[0]))
         for _ in range(_TRIES):
-            opened = await store.open_incident(self.conn, name, area, first.kind, began_at, self.now, due_at)
+            opened = await store.open_incident(self.conn, name, area, first.kind, began_at, self.now, due_at, rule)
             if opened is not None:
+                self.rules[opened] = rule.name
                 # Those that have places of their own are listed now; those of this batch when they join.
                 await self._list(opened, {}, [signal for signal in signals if signal.alarm_id not in here])
                 self.opened[opened] = await self._fold_in(opened, list(losses))
@@ -129,7 +133,7 @@ class _Taking:
         reason = await _tell(self.conn, alert_id, len(signals), self.now)
         what, detail = "alarm-joined", {"kind": signals[0].kind, "alarms": len(signals), "reason": reason}
         if alert_id in self.opened:
-            what, detail = "raised", detail | {"rule": POLICY}
+            what, detail = "raised", detail | {"rule": self.rules[alert_id]}
         elif all(signal.ends is not None for signal in signals):
             what, detail = "note", {"text": f"{len(signals)} restored. {reason}", "alarms": len(signals)}
         await alerts_store.log(self.conn, alert_id, self.now, "system", what, detail)

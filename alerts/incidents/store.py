@@ -3,10 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from alerts.incidents.domain import HUB_SILENT, PRIORITY, SHARED, Loss, Signal, Trouble
+from alerts.policy import Edition
 from telecare.db import Connection
 from telecare.vocabulary import Kind
 
@@ -114,18 +115,22 @@ async def open_in(conn: Connection, areas: Collection[str]) -> dict[str, int]:
 
 
 OPEN: Final = """
-    insert into alerts (case_key, kind, priority, state, reason, raised_at, waiting_since, due_at, alarm_count)
-    values (%(key)s, %(kind)s, %(priority)s, 'raised', 'Incident', %(now)s, %(now)s, %(due_at)s, 0)
+    insert into alerts (case_key, kind, priority, state, reason, raised_at, waiting_since, due_at, alarm_count, policy,
+                        policy_id, level_since)
+    values (%(key)s, %(kind)s, %(priority)s, 'raised', 'Incident', %(now)s, %(now)s, %(due_at)s, 0, %(policy)s,
+            %(policy_id)s, %(now)s)
     on conflict (case_key) where closed_at is null do nothing
     returning id
 """
 
 
 async def open_incident(
-    conn: Connection, name: str, found: Area, kind: Kind, began_at: datetime, now: datetime, due_at: datetime
-) -> int | None:
+    conn: Connection, name: str, found: Area, kind: Kind, began_at: datetime, now: datetime, due_at: datetime,
+    rule: Edition,
+) -> int | None:  # fmt: skip
     """A new incident's number, or None where another engine has just opened one."""
-    values = {"key": f"incident:{name}", "kind": kind.value, "priority": int(PRIORITY), "now": now, "due_at": due_at}
+    values: dict[str, Any] = {"key": f"incident:{name}", "kind": kind.value, "now": now, "due_at": due_at}
+    values |= {"priority": int(PRIORITY), "policy": rule.name, "policy_id": rule.id}
     row = await (await conn.execute(OPEN, values)).fetchone()
     if row is None:
         return None

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.domain import Arrival, Ladder, Someone, Waiting, climb, place, priority_of
+from alerts.domain import Arrival, Ladder, Someone, Waiting, climb, place
+from alerts.policy import FIRST, level
 from telecare.vocabulary import TECHNICAL, Kind, Priority
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -46,11 +47,11 @@ def test_a_press_is_its_wearers_case() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "level"),
+    ("kind", "wanted"),
     [(Kind.FALL, 1), (Kind.SMOKE, 1), (Kind.BUTTON, 2), (Kind.UNKNOWN, 2), (Kind.INACTIVITY, 3), (Kind.BATTERY_LOW, 4)],
 )
-def test_the_level_is_set_by_policy(kind: Kind, level: int) -> None:
-    assert priority_of(kind) == level
+def test_the_level_is_set_by_policy(kind: Kind, wanted: int) -> None:
+    assert level(FIRST.policy, kind) == wanted
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_a_practice_fall_that_is_only_possible_is_a_test_all_the_same() -> None:
 
 
 def test_every_kind_has_a_level_and_only_equipment_is_technical() -> None:
-    assert {kind for kind in Kind if priority_of(kind) is Priority.TECHNICAL} == set(TECHNICAL)
+    assert {kind for kind in Kind if level(FIRST.policy, kind) is Priority.TECHNICAL} == set(TECHNICAL)
 
 
 def test_two_people_in_one_home_have_two_cases() -> None:

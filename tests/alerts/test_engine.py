@@ -466,8 +466,11 @@ async def test_the_log_cannot_be_rewritten(world: World) -> None:
         "update alerts set state = 'closed', due_at = null",
         "update alerts set state = 'claimed'",
         "update alerts set claimed_by = 'operator'",
-        "insert into alerts (case_key, home_id, hub, kind, priority, state, reason, raised_at, waiting_since, due_at) "
-        "select case_key, home_id, hub, kind, 1, 'raised', 'x', now(), now(), now() from alerts",
+        "insert into alerts (case_key, home_id, hub, kind, priority, state, reason, raised_at, waiting_since, due_at, "
+        "policy) select case_key, home_id, hub, kind, 1, 'raised', 'x', now(), now(), now(), 'Service 1' from alerts",
+        "update alerts set policy = null",
+        "update alerts set priority = 3",
+        "update alerts set priority = 4",
         "insert into alert_alarms select alarm_id, alert_id, now() from alert_alarms",
     ],
 )

@@ -189,8 +189,9 @@ async def test_the_database_is_read_as_it_is(pool: Pool, database_url: str) -> N
             )
         cursor = await conn.execute(
             """insert into alerts (case_key, home_id, hub, kind, priority, state, reason, raised_at, waiting_since,
-                                   due_at, alarm_count)
-               values ('x', %s, 'hub-1', 'button', 1, 'raised', 'x', now(), now(), now() - interval '1 hour', 5)
+                                   due_at, alarm_count, policy)
+               values ('x', %s, 'hub-1', 'button', 1, 'raised', 'x', now(), now(), now() - interval '1 hour', 5,
+                       'Service 1')
                returning id""",
             (home,),
         )

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from alerts.domain import priority_of
 from alerts.incidents.domain import (
     HUB_SILENT,
     SHARED,
@@ -21,6 +20,7 @@ from alerts.incidents.domain import (
     headline,
     needed,
 )
+from alerts.policy import FIRST, level
 from telecare.db import Pool
 from telecare.vocabulary import TECHNICAL, Kind, Priority
 from tests.helpers import one
@@ -56,7 +56,7 @@ def test_ten_homes_or_a_twentieth_of_the_area_but_never_one_or_two(homes: int, e
 
 def test_what_is_looked_at_together_is_technical() -> None:
     assert SHARED < TECHNICAL
-    assert {priority_of(kind) for kind in SHARED} == {Priority.TECHNICAL}
+    assert {level(FIRST.policy, kind) for kind in SHARED} == {Priority.TECHNICAL}
 
 
 def test_a_silent_device_is_no_silent_hub() -> None:

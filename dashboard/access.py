@@ -45,6 +45,8 @@ CARER: Final = Access(Reach.OWN, frozenset({Role.CARER}))
 REPORTS: Final = Access(Reach.COUNCIL, frozenset({Role.COMMISSIONER, Role.SUPERVISOR, Role.ADMIN}))
 OUTCOMES: Final = Access(Reach.COUNCIL, frozenset({Role.COMMISSIONER, Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN}))
 UPLOAD: Final = Access(OUTCOMES.reach, OUTCOMES.roles, upload=True)
+POLICY: Final = Access(Reach.CENTRE, frozenset({Role.SUPERVISOR, Role.ADMIN}))
+FIGURES: Final = Access(Reach.COUNCIL, frozenset({Role.SUPERVISOR, Role.ADMIN}))
 ADMIN: Final = Access(Reach.CENTRE, frozenset({Role.ADMIN}))
 MONITORING: Final = Access(Reach.NOBODY, frozenset({Role.ADMIN}), local=True)
 
@@ -77,6 +79,10 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /people/{person_id}/state": RECORDS,
     "POST /people/{person_id}/contacts/{contact_id}/consent": RECORDS,
     "POST /people/{person_id}/contacts/{contact_id}/invite": RECORDS,
+    "GET /priorities": RECORDS,
+    "POST /priorities": POLICY,
+    "GET /performance": FIGURES,
+    "GET /api/performance": FIGURES,
     # links of messages
     "GET /a/{token}": LINK,
     "POST /a/{token}": LINK,
@@ -152,6 +158,8 @@ NAVIGATION: Final = (
     ("/console", "Alerts"),
     ("/homes", "Homes"),
     ("/messages", "Messages"),
+    ("/performance", "Performance"),
+    ("/priorities", "Priorities"),
     ("/responder", "Visits"),
     ("/carer", "Your page"),
     ("/commissioning", "Commissioning"),

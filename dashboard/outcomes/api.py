@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
@@ -146,7 +147,7 @@ def as_csv(made: Report) -> str:
         (made.name, one.council, one.period, one.measure, one.unit, one.value, one.mark, one.low, one.high)
         for one in made.figures
     ]
-    return _written(COLUMNS, rows)
+    return written(COLUMNS, rows)
 
 
 def notes(made: Report, now: datetime) -> str:
@@ -154,10 +155,11 @@ def notes(made: Report, now: datetime) -> str:
     rows: list[tuple[Any, ...]] = [("title", made.title), ("period", made.period), ("counted at", plain(now))]
     rows += [("definition", sentence) for sentence in made.definition]
     rows += [("source", made.source), ("marks and rounding", definitions.LEGEND), ("limits", definitions.LIMITS)]
-    return _written(("note", "words"), rows)
+    return written(("note", "words"), rows)
 
 
-def _written(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+def written(header: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
+    """A table as CSV; no cell begins a formula."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(header)

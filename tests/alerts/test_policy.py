@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts import policy_store
+from alerts import actions, policy_store
 from alerts.policy import DECIDED, FIRST, GRAVE, Edition, Facts, Policy, differences, level, problems, rise, warnings
 from telecare.errors import Refused
 from telecare.register import councils
@@ -59,7 +59,13 @@ def test_equipment_is_level_4_whatever_a_policy_says(kind: Kind) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("rise_from_3_min", 0), ("rise_from_2_min", 1441), ("repeat_presses", 0), ("repeat_presses", 21), ("on_floor_min", -1)],
+    [
+        ("rise_from_3_min", 0),
+        ("rise_from_2_min", 1441),
+        ("repeat_presses", 0),
+        ("repeat_presses", 21),
+        ("on_floor_min", -1),
+    ],
 )
 def test_numbers_have_limits(field: str, value: int) -> None:
     assert list(problems(having(None, **{field: value}))) == [field]
@@ -238,7 +244,7 @@ async def test_who_saw_an_older_version_changes_nothing(world: World) -> None:
         "insert into priority_policies (version, levels, possible_fall, made_by, made_at, why) "
         "values (1, '{\"door\": 3}', 2, 'operator', now(), 'x')",
         *(
-            "insert into priority_policies (version, levels, possible_fall, made_by, made_at, why) "
+            "insert into priority_policies (version, levels, possible_fall, made_by, made_at, why) "  # noqa: S608
             f"values (9, '{levels}', {possible}, 'operator', now(), 'x')"
             for levels, possible in (
                 ('{"door": 4}', 2), ('{"fall": 3}', 2), ('{"battery-low": 3}', 2), ('{"door": 0}', 2), ("{}", 2),
@@ -257,7 +263,9 @@ async def test_the_databases_rule_is_the_cores(world: World) -> None:
     """`levels_hold` and `problems` agree on every kind and level."""
     for kind in Kind:
         for given_level in Priority:
-            holds = await one(world.pool, "select levels_hold(jsonb_build_object(%s::text, %s::int))", kind, given_level)
+            holds = await one(
+                world.pool, "select levels_hold(jsonb_build_object(%s::text, %s::int))", kind, given_level
+            )
             refused = kind in TECHNICAL or kind.value in problems(having({kind: given_level}))
             assert holds is not refused, (kind, given_level)
 
@@ -286,8 +294,6 @@ async def test_claiming_stops_the_clock_and_releasing_starts_it_anew(world: Worl
     await world.claim(alert["id"])
     assert await one(world.pool, "select rises_at from alerts") is None
     await rise_all(world, 3600)
-    from alerts import actions
-
     await world.act(actions.release, world.settings, alert["id"], "operator", "end of shift", world.now)
     await rise_all(world)
     assert await one(world.pool, "select rises_at from alerts") == world.now + 10 * MINUTE

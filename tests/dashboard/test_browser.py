@@ -215,7 +215,8 @@ async def busy(world: World) -> dict[str, list[str]]:
         "": ["/login", "/api/docs", "/login?next=/homes"],
         "operator": ["/console", *alerts, "/homes", "/homes?q=flat", f"/homes/{home}",
                      f"/homes/{home}/timeline", f"/people/{person}", f"/people/{world.people['hub-6']}",
-                     f"/people/{person}/plan", "/messages", "/nothing"],
+                     f"/people/{person}/plan", "/messages", "/nothing", "/priorities"],
+        "supervisor": ["/priorities", "/performance", "/performance?from=x"],
         "responder": ["/responder"], "carer": ["/carer", "/console", *links], "commissioner": ["/commissioning"],
         "admin": ["/admin"],
     }  # fmt: skip

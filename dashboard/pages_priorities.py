@@ -1,4 +1,4 @@
-"""At which level alarms are answered, by council: read by the centre, changed by supervisors, who first see what changes."""
+"""At which level alarms are answered, by council: read by the centre, changed by supervisors."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta

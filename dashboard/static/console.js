@@ -52,10 +52,11 @@ function notice(alert, before) {
   // An incident grows by hundreds: its first sound is the one that counts.
   const moreAlarms = before && !alert.incident && alert.alarm_count > before.alarm_count;
   const backInQueue = before && before.state !== "raised" && alert.state === "raised";
-  if (!isNew && !moreAlarms && !backInQueue) return;
+  const rose = before && alert.priority < before.priority;
+  if (!isNew && !moreAlarms && !backInQueue && !rose) return;
   if (alert.priority === 1) silentUntil = 0; // a new emergency is never muted
   if (alert.priority < 4) soundOnce(alert.priority);
-  announce(alert, isNew ? "New" : moreAlarms ? "Another alarm" : "Back in the queue");
+  announce(alert, isNew ? "New" : moreAlarms ? "Another alarm" : rose ? "More urgent now" : "Back in the queue");
 }
 
 // What happened between the drawing of this page and the opening of the line.

@@ -82,7 +82,7 @@ create view alert_figures as
            coalesce(a.spoken_at, (select min(l.at) from alert_log l
                                    where l.alert_id = a.id and l.what = 'contact-answered' and l.detail ->> 'result' = 'spoke'
                                      and l.detail ->> 'line' <> 'contact')) as spoken_at,
-           coalesce(a.lifted_at, (select min(s.at) from visits v join visit_steps s on s.visit_id = v.id
-                                   where v.alert_id = a.id and s.state = 'lifted')) as lifted_at
+           least(a.lifted_at, (select min(s.at) from visits v join visit_steps s on s.visit_id = v.id
+                                where v.alert_id = a.id and s.state = 'lifted')) as lifted_at
       from alerts a left join homes h on h.id = a.home_id
      where a.priority < 4 and a.home_id is not null and a.case_key not like 'test:%';

@@ -153,7 +153,7 @@ async def _preview(conn: Connection, council: UUID | None, old: Policy, new: Pol
             at = level(policy, kind, possible=possible)
             mix[at] = mix.get(at, 0) + count
     return {
-        "changes": [(one, counts.get(one.field)) for one in differences(old, new)],
+        "changes": [(one, None if one.field in NUMBERS else counts.get(one.field, 0)) for one in differences(old, new)],
         "warnings": warnings(new),
         "total": sum(counts.values()),
         "mix": [_line(one, mixes) for one in (Priority.EMERGENCY, Priority.URGENT, Priority.ATTENTION)],

@@ -30,10 +30,9 @@ async def raise_levels(conn: Connection, editions: Editions, now: datetime) -> b
     entries: list[Entry] = []
     for one, step in steps:
         if step.level < one.facts.level:
-            words = f"Level {int(one.facts.level)} to {int(step.level)}: {', '.join(step.why)}"
+            words = f"level {int(one.facts.level)} to {int(step.level)}: {', '.join(step.why)}"
             detail = {
-                "because": "its level rose",
-                "reason": words,
+                "because": words,
                 "from": int(one.facts.level),
                 "level": int(step.level),
                 "policy": policies[one.policy_id].name,

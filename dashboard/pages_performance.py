@@ -129,7 +129,7 @@ async def performance(
         try:
             counted = await _count(request, conn, now, first, last, council)
         except Incomplete as wrong:
-            problem = wrong.problems[0].removeprefix("from, to: ")
+            problem = wrong.problems[0].removeprefix("from, to: ").capitalize()
             counted = await _count(request, conn, now, "", "", council)
     today = now.astimezone(counted.period.zone).date()
     topics: dict[str, list[Line]] = {}

@@ -42,7 +42,8 @@ class Line:
             return NOT_APPLICABLE
         if self.unit == "percent":
             return f"{self.value:.1f}% ({self.low:.1f} to {self.high:.1f})"
-        shown = f"{self.value:,.0f}" if self.unit in ("count", "seconds") else f"{self.value:,.1f}"
+        digits = {"count": 0, "seconds": 0, "alarms": 2}.get(self.unit, 1)
+        shown = f"{self.value:,.{digits}f}"
         return shown + {"seconds": " s", "minutes": " min"}.get(self.unit, "")
 
 

@@ -280,8 +280,8 @@ async def test_an_alert_that_nobody_claims_rises_and_sounds_again(world: World) 
     last = alert["log"][-1]
     assert (last["who"], last["what"]) == ("system", "re-sounded")
     assert last["detail"] == {
-        "because": "its level rose", "from": 3, "level": 2, "policy": "Service 1",
-        "reason": "Level 3 to 2: nobody has claimed it for 10 minutes at level 3",
+        "from": 3, "level": 2, "policy": "Service 1",
+        "because": "level 3 to 2: nobody has claimed it for 10 minutes at level 3",
     }  # fmt: skip
     assert await one(world.pool, "select max(n) from alert_events where alert_id = %s", alert["id"]) == 2
     await rise_all(world, 86_400)
@@ -313,7 +313,7 @@ async def test_a_third_press_raises_a_claimed_alert_too(world: World) -> None:
     await rise_all(world)
     alert = await world.alert()
     assert alert["priority"] == 1
-    assert "pressed 2 times more" in alert["log"][-1]["detail"]["reason"]
+    assert "pressed 2 times more" in alert["log"][-1]["detail"]["because"]
     assert await one(world.pool, "select rises_at from alerts") is None
 
 

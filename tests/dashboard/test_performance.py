@@ -99,7 +99,7 @@ async def test_a_morning_is_counted_from_what_the_database_kept(served: World) -
         == 1
     )
     assert wrong.status_code == 422
-    assert "days, like 2027-03-27" in wrong.text
+    assert "Days, like 2027-03-27" in wrong.text
     assert backwards.status_code == 422
 
 

@@ -230,6 +230,12 @@ async def stop_writing(conn: Connection, person_id: UUID, state: PersonState, no
              where state in ('pending', 'sending') and contact_id in ({contacts})""".encode(),  # noqa: S608
         values,
     )
+    # What a provider has is waited for no more: the other one is not asked either.
+    await conn.execute(
+        f"""update messages set next_try_at = null
+             where state = 'sent' and contact_id in ({contacts})""".encode(),  # noqa: S608
+        values,
+    )
 
 
 # ---------------------------------------------------------------- for the screens

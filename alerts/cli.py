@@ -150,14 +150,14 @@ async def _watch(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def _run(settings: Settings, stop: asyncio.Event) -> None:
-    from alerts.providers import DemoProvider, NoProvider
+    from alerts.channels import table_for
     from alerts.service import Engine
     from telecare.clock import SystemClock
     from telecare.db import open_pool
 
+    table = table_for(settings)
     async with open_pool(settings.database, name="alerts", size=6) as pool:
-        provider = DemoProvider() if settings.demo else NoProvider()
-        await Engine(pool, settings, provider, SystemClock()).run(stop)
+        await Engine(pool, settings, table, SystemClock()).run(stop)
 
 
 async def _detect(settings: Settings, stop: asyncio.Event) -> None:

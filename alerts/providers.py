@@ -1,11 +1,19 @@
-"""Sending messages to contacts: the protocol, and the one provider there is for now."""
+"""Whoever carries messages to telephones: the protocol, the demo's provider, and who is used for which channel.
+
+The real ones are in alerts/channels.
+"""
 
 import logging
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+from uuid import UUID
 
 from telecare.errors import TelecareError
 
 log = logging.getLogger("alerts")
+
+CHANNELS: Final = ("sms", "email", "push", "voice")
 
 
 class ProviderUnavailable(TelecareError):
@@ -16,15 +24,49 @@ class ProviderRefused(TelecareError):
     """The provider will never take this message."""
 
 
-class Provider(Protocol):
-    """Whoever carries messages to telephones."""
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A browser in which a contact lets us ring (Web Push)."""
 
-    async def send(self, message_id: str, recipient: str, body: str) -> None:
-        """Hand a message over.
+    id: UUID
+    endpoint: str
+    p256dh: str
+    auth: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message as it is handed over."""
+
+    attempt: UUID  # this try, which receipts may name
+    key: str  # the idempotency key: one per recipient and step, the same however often it is tried
+    channel: str
+    to: str  # a number in E.164, an address, or what the register has
+    body: str
+    contact: UUID
+    again: bool = False  # an earlier try with this provider may have gone through, and nobody knows
+    subscriptions: tuple[Subscription, ...] = ()  # for push
+
+
+class Provider(Protocol):
+    """One way to hand messages over."""
+
+    @property
+    def name(self) -> str:
+        """What settings and the record call it."""
+        ...
+
+    @property
+    def receipts(self) -> bool:
+        """Whether it says afterwards what became of a message."""
+        ...
+
+    async def send(self, message: Outgoing) -> str | None:
+        """Hand a message over; the provider's own name for it, where it gives one.
 
         Raises:
             ProviderUnavailable: try again.
-            ProviderRefused: do not try again.
+            ProviderRefused: do not try again with this one.
         """
         ...
 
@@ -32,12 +74,30 @@ class Provider(Protocol):
 class DemoProvider:
     """Sends nothing to anybody: the page /messages shows what would have been sent."""
 
-    async def send(self, message_id: str, recipient: str, body: str) -> None:
-        log.info("message shown on the demo page", extra={"event": "message_demo", "id": message_id})
+    name = "demo"
+    receipts = False
+
+    async def send(self, message: Outgoing) -> str | None:
+        """Take it, and let it rest."""
+        log.info("message shown on the demo page", extra={"event": "message_demo", "attempt": str(message.attempt)})
+        return None
 
 
 class NoProvider:
-    """Outside a demo, until a provider is configured: each message fails, and the alert's log says so."""
+    """Where none is configured: each message fails, and the alert's log says so."""
 
-    async def send(self, message_id: str, recipient: str, body: str) -> None:
-        raise ProviderRefused("no message provider is configured")
+    name = "none"
+    receipts = False
+
+    async def send(self, message: Outgoing) -> str | None:
+        """Refuse."""
+        setting = f"TELECARE_{message.channel.upper()}_PROVIDERS"
+        raise ProviderRefused(f"no message provider is configured ({setting})")
+
+
+Table = Mapping[str, Sequence[Provider]]  # by channel, in the order in which they are tried
+
+
+def table_of(given: Provider | Table) -> Table:
+    """Who is used for which channel; one provider alone is used for all."""
+    return given if isinstance(given, Mapping) else {channel: (given,) for channel in CHANNELS}

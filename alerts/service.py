@@ -7,14 +7,14 @@ only queue: any number of engines may run, and one that dies loses nothing.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import aiomqtt
 
-from alerts import asks, calls, emergency, store, visit_actions
+from alerts import asks, calls, emergency, sending, store, visit_actions
 from alerts.deadlines import Deadlines
 from alerts.policy_store import Editions
-from alerts.providers import Provider, ProviderRefused, ProviderUnavailable
+from alerts.providers import Provider, Table, table_of
 from alerts.retention import retire
 from alerts.rising import raise_levels
 from alerts.supervision import Supervision
@@ -39,11 +39,11 @@ class Engine:
     """One alert engine."""
 
     def __init__(
-        self, pool: Pool, settings: Settings, provider: Provider, clock: Clock, now_of: NowOf = database_now
+        self, pool: Pool, settings: Settings, provider: Provider | Table, clock: Clock, now_of: NowOf = database_now
     ) -> None:
         self.pool = pool
         self.settings = settings
-        self.provider = provider
+        self.provider = provider  # one for every channel, or those of each
         self.clock = clock
         self.now_of = now_of  # the database's time; a test hands in its own
         self.subscribed = False  # the broker takes our commands
@@ -53,14 +53,16 @@ class Engine:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set."""
-        alarms, crowds, asked, messages, commands = (asyncio.Event() for _ in range(5))
+        alarms, crowds, asked, commands = (asyncio.Event() for _ in range(4))
+        # A provider that hangs holds up one message, and not those beside it.
+        messages = [asyncio.Event() for _ in range(self.settings.messages_at_once)]
         poll_s = self.settings.alerts_poll_s
         await run_workers(
             stop,
             listen=listen(
                 self.settings.database,
                 self.clock,
-                {store.ARRIVED: [alarms, crowds], store.CHANGED: [asked, messages, commands]},
+                {store.ARRIVED: [alarms, crowds], store.CHANGED: [asked, *messages, commands]},
             ),
             alarms=keep_doing(self.take_step, alarms, self.clock, poll_s, "alarms"),
             crowds=keep_doing(self.crowd_step, crowds, self.clock, poll_s, "crowds"),
@@ -70,7 +72,10 @@ class Engine:
             calls=keep_doing(self.call_step, asyncio.Event(), self.clock, poll_s, "calls"),
             visits=keep_doing(self.visit_step, asyncio.Event(), self.clock, poll_s, "visits"),
             services=keep_doing(self.emergency_step, asyncio.Event(), self.clock, poll_s, "services"),
-            messages=keep_doing(self.message_step, messages, self.clock, poll_s, "messages"),
+            **{
+                f"messages {number}": keep_doing(self.message_step, wake, self.clock, poll_s, "messages")
+                for number, wake in enumerate(messages)
+            },
             commands=self.send_commands(commands, poll_s),
             retention=keep_doing(self.retire_step, asyncio.Event(), self.clock, _RETIRE_EVERY_S, "retention"),
             supervision=Supervision(self.pool, self.settings, self.clock, self.now_of).run(),
@@ -127,40 +132,8 @@ class Engine:
     # ------------------------------------------------------------ messages
 
     async def message_step(self) -> bool:
-        """Send one message; False when none is due. It is marked with a deadline before it is handed over."""
-        try_s = timedelta(seconds=self.settings.message_try_s)
-        async with self.pool.connection() as conn:
-            now = await self.now_of(conn)
-            message = await store.take_message(conn, now, now + 2 * try_s)
-        if message is None:
-            return False
-        failure, again = await self._hand_over(message)
-        async with self.pool.connection() as conn, conn.transaction():
-            now = await self.now_of(conn)
-            if failure is None:
-                await store.message_sent(conn, message.id, now, keep_link=self.settings.demo)
-            else:
-                await store.message_failed(conn, message.id, failure, now + try_s if again else None)
-            if failure is not None and not again and message.alert_id is not None:
-                await store.log(conn, message.alert_id, now, "system", "notify-failed", {"why": failure})
-                await store.publish_change(conn, message.alert_id, now)
-        return True
-
-    async def _hand_over(self, message: store.OutgoingMessage) -> tuple[str | None, bool]:
-        """Give a message to the provider: why that failed (None: it did not), and whether to try again."""
-        may_try_again = message.attempts < self.settings.message_attempts
-        try:
-            async with asyncio.timeout(self.settings.message_try_s):
-                await self.provider.send(str(message.id), message.recipient, message.body)
-        except (ProviderUnavailable, TimeoutError) as problem:
-            return str(problem) or "no answer in time", may_try_again
-        except ProviderRefused as problem:
-            return str(problem), False
-        except Exception as problem:
-            # Whatever is wrong inside a provider, alarms go on being taken.
-            log.exception("provider failed", extra={"event": "provider_failed"})
-            return f"the provider failed ({type(problem).__name__})", may_try_again
-        return None, False
+        """Do what is due next about one message (`sending`); False when nothing is due."""
+        return await sending.step(self.pool, self.settings, table_of(self.provider), self.now_of)
 
     # ------------------------------------------------------------ commands
 

@@ -141,7 +141,7 @@ async def publish_changes(conn: Connection, alert_ids: Sequence[int], now: datet
     )
 
 
-# ---------------------------------------------------------------- messages and commands, to be sent after the commit
+# ---------------------------------------------------------------- commands, to be sent after the commit
 
 
 async def queue_command(
@@ -174,52 +174,6 @@ async def queue_command(
         },
     )
     return cursor.rowcount == 1
-
-
-@dataclass(frozen=True, slots=True)
-class OutgoingMessage:
-    """A message to be sent; `deadline` has been set, so that another process may try if we die."""
-
-    id: UUID
-    alert_id: int | None
-    channel: str
-    recipient: str
-    body: str
-    attempts: int
-
-
-async def take_message(conn: Connection, now: datetime, deadline: datetime) -> OutgoingMessage | None:
-    """The next message to be sent, marked as being sent until `deadline`."""
-    row = await (
-        await conn.execute(
-            """update messages set state = 'sending', attempts = attempts + 1, next_try_at = %s
-                where id = (select id from messages where state in ('pending', 'sending') and next_try_at <= %s
-                             order by next_try_at limit 1 for update skip locked)
-               returning id, alert_id, channel, recipient, body, attempts""",
-            (deadline, now),
-        )
-    ).fetchone()
-    return OutgoingMessage(*row) if row else None
-
-
-SENT = """
-    update messages set state = 'sent', sent_at = %(now)s, next_try_at = null,
-           body = case when %(keep_link)s then body else regexp_replace(body, '/(a|i)/[A-Za-z0-9_-]+', '/\\1/...') end
-     where id = %(id)s
-"""
-
-
-async def message_sent(conn: Connection, message_id: UUID, now: datetime, *, keep_link: bool) -> None:
-    """The provider has taken it. Its link is only the recipient's: what we keep does not open anything."""
-    await conn.execute(SENT, {"now": now, "id": message_id, "keep_link": keep_link})
-
-
-async def message_failed(conn: Connection, message_id: UUID, why: str, try_again_at: datetime | None) -> None:
-    """It could not be sent: try again then, or not any more."""
-    await conn.execute(
-        "update messages set state = %s, failure = %s, next_try_at = %s where id = %s",
-        ("failed" if try_again_at is None else "pending", why[:200], try_again_at, message_id),
-    )
 
 
 COMMANDS_AT_ONCE: Final = 100

@@ -85,8 +85,10 @@ STATE_WORDS: Final = {
 MESSAGE_WORDS: Final = {
     "pending": "waiting to be sent",
     "sending": "being sent",
-    "sent": "sent",
+    "sent": "sent; not yet said to have arrived",
+    "delivered": "arrived",
     "failed": "could not be sent",
+    "stale": "not said to have arrived, or no longer needed",
 }
 TROUBLE_WORDS: Final = {"silent": "silent", "mains": "without mains power", "network": "on the second network"}
 ANNOUNCED_WORDS: Final = {

@@ -109,6 +109,41 @@ class Settings(BaseSettings):
     command_valid_s: Seconds = Field(120, description="a hub obeys a command this long after it was made")
     message_try_s: Seconds = Field(10, description="one attempt to send a message may take this long")
     message_attempts: int = Field(3, ge=1, le=20, description="attempts before a message has failed")
+    messages_at_once: int = Field(8, ge=1, le=100, description="messages that one engine hands over at the same time")
+    receipt_s: Seconds = Field(60, description="a call or push not heard of for this long goes by the other provider")
+    message_fresh_s: Seconds = Field(
+        300, description="a text that no receipt says has arrived by then is shown so, and is not sent again"
+    )
+    receipt_give_up_h: float = Field(72, gt=0, le=720, description="hours until a message without receipt is given up")
+    contact_way_min: int = Field(20, ge=1, le=240, description="minutes a contact needs who texts yes and no number")
+    phone_region: str = Field("GB", pattern="^[A-Z]{2}$", description="country of telephone numbers without +")
+
+    sms_providers: str = Field("", description="for text messages, in order, with commas: notify, webhook, apprise")
+    email_providers: str = Field("", description="for e-mail: notify, apprise, webhook")
+    push_providers: str = Field("", description="for push messages: webpush, apprise, webhook")
+    voice_providers: str = Field("", description="for calls: webhook, apprise")
+    notify_key: SecretStr | None = Field(None, description="GOV.UK Notify: API key")
+    notify_url: str = Field("https://api.notifications.service.gov.uk", description="GOV.UK Notify: its address")
+    notify_sms_template: str = Field("", description="GOV.UK Notify: id of a text template that is ((message))")
+    notify_email_template: str = Field("", description="GOV.UK Notify: id of one with ((subject)) and ((message))")
+    notify_callback_token: SecretStr | None = Field(
+        None, min_length=16, description="GOV.UK Notify: the bearer token that it sends to /hooks/notify/…"
+    )
+    apprise_sms_url: SecretStr | None = Field(None, description="Apprise address with {to}, for text messages")
+    apprise_email_url: SecretStr | None = Field(None, description="Apprise address with {to}, for e-mail")
+    apprise_push_url: SecretStr | None = Field(None, description="Apprise address with {contact}, for push messages")
+    apprise_voice_url: SecretStr | None = Field(None, description="Apprise address with {to}, for calls")
+    webhook_url: SecretStr | None = Field(None, description="http(s)://… of your gateway: messages are posted there")
+    webhook_secret: SecretStr | None = Field(
+        None, min_length=16, description="key of the signatures (HMAC) between your gateway and us, both ways"
+    )
+    webhook_clock_s: Seconds = Field(300, description="the gateway's clock may differ from ours by this much")
+    vapid_key: SecretStr | None = Field(None, description="Web Push: private key (`telecare push-key` makes one)")
+    vapid_contact: str = Field("", description="Web Push: mailto:… of who runs this service")
+    push_hosts: str = Field(
+        "fcm.googleapis.com,updates.push.services.mozilla.com,.push.apple.com,.notify.windows.com",
+        description="Web Push: services that browsers may name, with commas; .example.org: any of its hosts",
+    )
 
     supervision_poll_s: Seconds = Field(5, description="silent hubs and devices are looked for this often")
     silence_batch: int = Field(1000, ge=1, le=10_000, description="silences noticed, or ended, in one commit at most")
@@ -166,7 +201,7 @@ class Settings(BaseSettings):
             parse_mqtt_url(value.get_secret_value())
         return value
 
-    @field_validator("oncall_webhook_url", "deadman_url")
+    @field_validator("oncall_webhook_url", "deadman_url", "webhook_url")
     @classmethod
     def _http(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:

@@ -143,7 +143,7 @@ async def climbed(conn: Connection, since: datetime | None) -> list[Climbed]:
 
 STANDING: Final = """
     select 'message', id::text, next_try_at from messages
-     where state in ('pending', 'sending') and next_try_at < %(now)s
+     where next_try_at < %(now)s
     union all
     select 'ask', id::text, answer_by from asks where answer_by < %(now)s
     union all

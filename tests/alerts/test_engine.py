@@ -13,7 +13,7 @@ import pytest
 from alerts import actions, queue
 from alerts.detection.findings import Finding, raise_finding
 from alerts.errors import Conflict, Incomplete
-from alerts.providers import DemoProvider, NoProvider, ProviderUnavailable
+from alerts.providers import DemoProvider, NoProvider, Outgoing, ProviderUnavailable
 from alerts.service import Engine
 from ingest.domain import take_in
 from ingest.store import Saved, save_alarms
@@ -504,20 +504,24 @@ async def test_changes_are_numbered_in_the_order_of_their_commits(world: World, 
 class FailingProvider:
     """A provider that never takes a message."""
 
-    async def send(self, message_id: str, recipient: str, body: str) -> None:
+    name, receipts = "failing", False
+
+    async def send(self, message: Outgoing) -> str | None:
         raise ProviderUnavailable("busy")
 
 
 class BrokenProvider:
     """A provider with a bug."""
 
-    async def send(self, message_id: str, recipient: str, body: str) -> None:
+    name, receipts = "broken", False
+
+    async def send(self, message: Outgoing) -> str | None:
         raise KeyError("message")
 
 
 async def test_the_demo_sends_with_its_log_on(world: World, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        await DemoProvider().send("1", "07700 900001", "Hello")
+        await DemoProvider().send(Outgoing(uuid7(), "key", "sms", "07700 900001", "Hello", uuid7()))
     assert "Hello" not in caplog.text
     assert "900001" not in caplog.text
 

@@ -1,0 +1,161 @@
+"""Sending what was decided to be said: takes a message of the outbox, hands it to a provider, and keeps how it went.
+
+What is next is decided by `delivery.decide`; here is only its shell. Each try is written down with a deadline before it
+is made, so that another engine takes up what this one dies over. No limiter stands between two messages.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from alerts import sending_store, store
+from alerts.delivery import Attempt, End, Next, Outcome, Rules, Send, decide
+from alerts.providers import NoProvider, Outgoing, Provider, ProviderRefused, ProviderUnavailable, Table
+from alerts.sending_store import Message
+from telecare.db import Connection, Pool
+from telecare.phones import e164
+from telecare.settings import Settings
+
+log = logging.getLogger("alerts")
+
+NowOf = Callable[[Connection], Awaitable[datetime]]
+
+
+def rules_for(settings: Settings, channel: str) -> Rules:
+    """How long and how often, by the settings. A call or a push is heard of at once, or not at all."""
+    at_once = channel in ("voice", "push")
+    return Rules(
+        tries=settings.message_attempts,
+        rest=timedelta(seconds=settings.message_try_s),
+        switch_after=timedelta(seconds=settings.receipt_s) if at_once else None,
+        fresh=timedelta(seconds=settings.message_fresh_s),
+        give_up=timedelta(hours=settings.receipt_give_up_h),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Handing:
+    """A try that has been written down and is to be made."""
+
+    message: Message
+    provider: Provider
+    outgoing: Outgoing
+
+
+async def step(pool: Pool, settings: Settings, table: Table, now_of: NowOf) -> bool:
+    """Do what is due next about one message; False when nothing is due."""
+    async with pool.connection() as conn, conn.transaction():
+        now = await now_of(conn)
+        message = await sending_store.due(conn, now)
+        if message is None:
+            return False
+        handing = await _settle(conn, settings, table, message, now)
+    if handing is None:
+        return True
+    outcome, why, ref = await _hand_over(settings, handing)
+    async with pool.connection() as conn, conn.transaction():
+        now = await now_of(conn)
+        again = await sending_store.locked(conn, message.id)
+        await sending_store.finish(conn, handing.outgoing.attempt, outcome, now, why, ref)
+        if again is not None:
+            # What comes next is due at once, and is for whoever takes it: this step has made its one try.
+            await _settle(conn, settings, table, again, now, may_begin=False)
+    return True
+
+
+async def _settle(
+    conn: Connection, settings: Settings, table: Table, message: Message, now: datetime, *, may_begin: bool = True
+) -> _Handing | None:
+    """Bring a message to where its tries and receipts leave it; the next try, where one is to be made."""
+    providers = table.get(message.channel) or (NoProvider(),)
+    await sending_store.interrupt(conn, message.id, now)
+    attempts = await sending_store.attempts(conn, message.id)
+    following = decide(
+        [(one.name, one.receipts) for one in providers], attempts, now, rules_for(settings, message.channel),
+        unwanted=message.unwanted, blanked=message.blanked,
+    )  # fmt: skip
+    if not isinstance(following, Send):
+        await _write_down(conn, settings, message, following, attempts, now)
+        return None
+    if not may_begin:
+        await sending_store.set_state(conn, message.id, "pending", now, until=now)
+        return None
+    provider = next(one for one in providers if one.name == following.provider)
+    deadline = now + 2 * timedelta(seconds=settings.message_try_s)
+    attempt = await sending_store.begin(conn, message.id, provider.name, now, deadline)
+    outgoing = Outgoing(
+        attempt=attempt, key=message.key, channel=message.channel, to=message.recipient, body=message.body,
+        contact=message.contact_id, again=_may_have_gone_through(attempts, provider.name),
+        subscriptions=await sending_store.subscriptions(conn, message.contact_id) if message.channel == "push" else (),
+    )  # fmt: skip
+    return _Handing(message, provider, outgoing)
+
+
+def _may_have_gone_through(attempts: list[Attempt], provider: str) -> bool:
+    unknown = (Outcome.UNAVAILABLE, Outcome.INTERRUPTED)
+    return any(one.provider == provider and one.outcome in unknown for one in attempts)
+
+
+async def _write_down(
+    conn: Connection, settings: Settings, message: Message, following: Next, attempts: list[Attempt], now: datetime
+) -> None:
+    if isinstance(following, End):
+        await sending_store.set_state(
+            conn, message.id, following.state, now, why=following.why, blank=not settings.demo
+        )
+        if following.tell:
+            await _tell(conn, message, following.why, now)
+        return
+    assert not isinstance(following, Send)
+    first_unheard = following.unheard and not message.unheard
+    await sending_store.set_state(
+        conn, message.id, following.state, now, until=following.until, unheard=following.unheard,
+        why=attempts[-1].why if following.state == "pending" and attempts else "",
+        blank=not following.may_resend and not settings.demo,
+    )  # fmt: skip
+    if first_unheard and message.alert_id is not None:
+        words = f"the {_WORDS[message.channel]} to {message.contact} has not been said to have arrived"
+        await store.log(conn, message.alert_id, now, "system", "note", {"contact": message.contact, "text": words})
+        await store.publish_change(conn, message.alert_id, now)
+
+
+_WORDS = {"sms": "text message", "email": "e-mail", "push": "push message", "voice": "call"}
+
+
+async def _tell(conn: Connection, message: Message, why: str, now: datetime) -> None:
+    """This channel has failed: the alert's log says so, and the contact's other channels are not waited for."""
+    if message.alert_id is None:
+        return
+    await sending_store.hurry(conn, message, now)
+    detail = {"contact": message.contact, "channel": message.channel, "why": why}
+    await store.log(conn, message.alert_id, now, "system", "notify-failed", detail)
+    await store.publish_change(conn, message.alert_id, now)
+
+
+async def _hand_over(settings: Settings, handing: _Handing) -> tuple[Outcome, str, str | None]:
+    """Give a message to the provider: how that went, why it did not, and how the provider calls it."""
+    try:
+        outgoing = _addressed(handing.outgoing, settings.phone_region)
+        async with asyncio.timeout(settings.message_try_s):
+            return Outcome.ACCEPTED, "", await handing.provider.send(outgoing)
+    except (ProviderUnavailable, TimeoutError) as problem:
+        return Outcome.UNAVAILABLE, str(problem) or "no answer in time", None
+    except ProviderRefused as problem:
+        return Outcome.REFUSED, str(problem), None
+    except Exception as problem:
+        # Whatever is wrong inside a provider, alarms go on being taken.
+        event = {"event": "provider_failed", "provider": handing.provider.name, "why": type(problem).__name__}
+        log.exception("provider failed", extra=event)
+        return Outcome.UNAVAILABLE, f"the provider failed ({type(problem).__name__})", None
+
+
+def _addressed(outgoing: Outgoing, region: str) -> Outgoing:
+    if outgoing.channel not in ("sms", "voice"):
+        return outgoing
+    try:
+        number = e164(outgoing.to, region)
+    except ValueError as problem:
+        raise ProviderRefused(f"not a telephone number: {problem}") from None
+    return replace(outgoing, to=number)

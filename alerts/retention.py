@@ -18,12 +18,21 @@ _EVENTS: Final = """
 _COMMANDS: Final = """
     delete from commands where id in (select id from commands where expires_at < %(before)s limit %(limit)s)
 """
+# What nobody could make anything of, as what hubs send (ingest).
+_STRAY: Final = """
+    delete from stray_callbacks where content_hash in (
+        select content_hash from stray_callbacks where received_at < %(before)s limit %(limit)s)
+"""
 
 
 async def retire(conn: Connection, settings: Settings, now: datetime) -> int:
     """Delete some of what has been kept long enough; how many rows went (0: nothing is left to delete)."""
     gone = 0
-    for statement, days in ((_EVENTS, settings.events_keep_days), (_COMMANDS, settings.commands_keep_days)):
+    for statement, days in (
+        (_EVENTS, settings.events_keep_days),
+        (_COMMANDS, settings.commands_keep_days),
+        (_STRAY, settings.unreadable_keep_days),
+    ):
         cursor = await conn.execute(statement, {"before": now - timedelta(days=days), "limit": _AT_A_TIME})
         gone += cursor.rowcount
     return gone

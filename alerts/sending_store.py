@@ -6,7 +6,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from psycopg.rows import dict_row
-from psycopg.types.json import Jsonb
 
 from alerts.delivery import Attempt, Outcome, Receipt
 from alerts.providers import Subscription
@@ -203,14 +202,12 @@ async def attempt_named(conn: Connection, provider: str, ref: str, key: str) -> 
     return None if row is None else Try(*row)
 
 
-async def add_receipt(
-    conn: Connection, one: Try, provider: str, status: str, content: bytes, now: datetime, detail: dict[str, Any]
-) -> bool:
+async def add_receipt(conn: Connection, one: Try, provider: str, status: str, content: bytes, now: datetime) -> bool:
     """Keep a receipt; False where the same one has been kept before."""
     cursor = await conn.execute(
-        """insert into message_receipts (attempt_id, provider, status, content_hash, received_at, detail)
-           values (%s, %s, %s, %s, %s, %s) on conflict (content_hash) do nothing""",
-        (one.id, provider, status, content, now, Jsonb(detail)),
+        """insert into message_receipts (attempt_id, provider, status, content_hash, received_at)
+           values (%s, %s, %s, %s, %s) on conflict (content_hash) do nothing""",
+        (one.id, provider, status, content, now),
     )
     return cursor.rowcount == 1
 
@@ -241,3 +238,10 @@ async def of_alert(conn: Connection, alert_id: int) -> list[dict[str, Any]]:
             (alert_id,),
         )
         return await cursor.fetchall()
+
+
+async def look_again(conn: Connection, message_id: UUID, now: datetime) -> None:
+    """Have the engine decide anew at once, unless the message has ended."""
+    await conn.execute(
+        "update messages set next_try_at = %s where id = %s and state in ('sending', 'sent')", (now, message_id)
+    )

@@ -1,7 +1,6 @@
 """Every SQL statement that changes an alert."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID

@@ -19,6 +19,7 @@ class Reach(Enum):
     COUNCIL = "everyone of the member's council; everyone, where the member belongs to no council"
     OWN = "the people whose contact the member is"
     LINK = "what was sent to the holder of the link"
+    PROVIDER = "what a provider was given to send, and what was sent to it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Access:
 
 PUBLIC: Final = Access(Reach.NOBODY, public=True)
 LINK: Final = Access(Reach.LINK, public=True)
+HOOK: Final = Access(Reach.PROVIDER, public=True)  # a token or a signature is asked for, and no login
 ANYONE: Final = Access(Reach.NOBODY, frozenset(Role))
 CONSOLE: Final = Access(Reach.CENTRE, frozenset({Role.OPERATOR, Role.SUPERVISOR}))
 TEAM: Final = Access(Reach.CENTRE, frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.RESPONDER}))
@@ -89,6 +91,10 @@ ACCESS: Final[dict[str, Access]] = {
     "GET /i/{token}": LINK,
     "POST /i/{token}": LINK,
     "GET /messages": RECORDS,
+    # what providers tell us
+    "POST /hooks/notify/receipts": HOOK,
+    "POST /hooks/notify/texts": HOOK,
+    "POST /hooks/webhook": HOOK,
     # one page each
     "GET /responder": RESPONDER,
     "GET /carer": CARER,

@@ -15,6 +15,7 @@ from dashboard import (
     assets,
     auth,
     health,
+    hooks,
     pages_carers,
     pages_console,
     pages_contacts,
@@ -70,7 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
         pages_timeline,
         pages_roles,
     )
-    for module in (assets, auth, health, api, api_help, *pages):
+    for module in (assets, auth, health, api, api_help, hooks, *pages):
         app.router.routes.extend(module.router.routes)
     # The import's pages before those of an episode, whose address takes any word.
     for module in (reports_api, outcomes, pages_import, pages_episodes):

@@ -40,7 +40,7 @@ DATABASE_DOWN: Final = "the database cannot be reached; what you did was not sav
 def is_for_programs(request: Request) -> bool:
     """Whether a problem document is the right answer, and not a page."""
     path = request.url.path
-    return path == "/api" or path.startswith("/api/") or path in ("/health", "/metrics")
+    return path == "/api" or path.startswith(("/api/", "/hooks/")) or path in ("/health", "/metrics")
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> Response:

@@ -138,12 +138,8 @@ class Settings(BaseSettings):
         None, min_length=16, description="key of the signatures (HMAC) between your gateway and us, both ways"
     )
     webhook_clock_s: Seconds = Field(300, description="the gateway's clock may differ from ours by this much")
-    vapid_key: SecretStr | None = Field(None, description="Web Push: private key (`telecare push-key` makes one)")
+    vapid_key: SecretStr | None = Field(None, description="Web Push: private key (`vapid --gen` makes one)")
     vapid_contact: str = Field("", description="Web Push: mailto:… of who runs this service")
-    push_hosts: str = Field(
-        "fcm.googleapis.com,updates.push.services.mozilla.com,.push.apple.com,.notify.windows.com",
-        description="Web Push: services that browsers may name, with commas; .example.org: any of its hosts",
-    )
 
     supervision_poll_s: Seconds = Field(5, description="silent hubs and devices are looked for this often")
     silence_batch: int = Field(1000, ge=1, le=10_000, description="silences noticed, or ended, in one commit at most")

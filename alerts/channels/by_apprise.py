@@ -8,6 +8,7 @@ import apprise
 
 from alerts.channels.threads import in_thread
 from alerts.providers import Outgoing, ProviderRefused, ProviderUnavailable
+from telecare.errors import CannotStart
 
 logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it writes recipients into the log
 
@@ -20,15 +21,22 @@ class Apprise:
 
     def __init__(self, urls: Mapping[str, str], title: str) -> None:
         self._urls, self._title = urls, title
+        # Its hundred modules are read now, and not while the first message waits.
+        for channel, url in urls.items():
+            if not apprise.Apprise().add(_filled(url, "+441632960000", "contact")):
+                raise CannotStart(f"setting TELECARE_APPRISE_{channel.upper()}_URL: Apprise knows no such address")
 
     async def send(self, message: Outgoing) -> str | None:
         """Hand a message over. Apprise says only whether that went well."""
-        url = self._urls[message.channel]
-        address = url.replace("{to}", quote(message.to, safe="")).replace("{contact}", str(message.contact))
+        address = _filled(self._urls[message.channel], message.to, str(message.contact))
         title = "" if message.channel == "sms" else self._title
         if not await in_thread(lambda: _notify(address, title, message.body)):
             raise ProviderUnavailable("Apprise could not hand it over")
         return None
+
+
+def _filled(url: str, to: str, contact: str) -> str:
+    return url.replace("{to}", quote(to, safe="")).replace("{contact}", contact)
 
 
 def _notify(address: str, title: str, body: str) -> bool:

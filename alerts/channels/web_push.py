@@ -15,12 +15,11 @@ log = logging.getLogger("alerts")
 class WebPush:
     """Hands messages to the browsers' own push services, encrypted for the browser.
 
-    A push service says that it has a message, not that the browser showed it: the page's service worker tells us that
-    (dashboard/hooks.py).
+    A push service says that it has a message, not that the browser showed it: no receipts.
     """
 
     name = "webpush"
-    receipts = True
+    receipts = False
 
     def __init__(self, key: str, contact: str, title: str, try_s: float, lasts_s: float) -> None:
         self._key, self._contact, self._title = key, contact, title

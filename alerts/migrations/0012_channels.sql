@@ -46,8 +46,7 @@ create table message_receipts (
     provider     text not null,
     status       text not null,                 -- in the provider's own word
     content_hash bytea not null unique,
-    received_at  timestamptz not null,
-    detail       jsonb not null default '{}'
+    received_at  timestamptz not null
 );
 create index message_receipts_by_attempt on message_receipts (attempt_id, id);
 create trigger message_receipts_append_only before update or delete on message_receipts

@@ -23,7 +23,7 @@ Became = Literal[
 ]
 
 _YES: Final = re.compile(
-    r"(?:1|yes|y)(?:[\s,.;:!-]+(?:in |about |in about |ca )?([0-9]{1,3}) ?(?:m|mins?|minutes?)?)?[\s.!]*"
+    r"(?:1|yes|y)(?:[\s,.;:!-]+(?:in |about |in about |ca )?([0-9]{1,3}) ?(m|mins?|minutes?)?)?[\s.!]*"
 )
 _NO: Final = re.compile(r"(?:2|no|n)[\s.!]*")
 _WORDS_LIMIT: Final = 2000
@@ -50,6 +50,8 @@ def read(text: str) -> Said | None:
         return None
     if found[1] is None:
         return Said("going")
+    if found[1] in ("1", "2") and found[2] is None:
+        return None  # both answers at once
     minutes = int(found[1])
     return Said("going", minutes) if MINUTES[0] <= minutes <= MINUTES[1] else None
 

@@ -231,8 +231,8 @@ async def of_alert(conn: Connection, alert_id: int) -> list[dict[str, Any]]:
     """What was written to contacts about an alert, and how each message stands, oldest first."""
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
-            """select m.id, c.name as contact, m.channel, m.purpose, m.state, m.created_at, m.sent_at, m.delivered_at,
-                      m.unheard_at, m.attempts, m.failure
+            """select m.id, m.contact_id, c.name as contact, m.channel, m.purpose, m.state, m.created_at, m.sent_at,
+                      m.delivered_at, m.unheard_at, m.attempts, m.failure
                  from messages m join contacts c on c.id = m.contact_id where m.alert_id = %s
                 order by m.created_at, m.id""",
             (alert_id,),

@@ -6,7 +6,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from alerts import asks_store, calls, queue
+from alerts import asks_store, calls, queue, sending_store
 from alerts.actions import OVER
 from alerts.errors import Conflict, Incomplete
 from alerts.incidents import reading
@@ -172,6 +172,7 @@ async def _everything_about(conn: Connection, record: dict[str, Any], now: datet
         "hubs": await store.hubs_of(conn, record["home"]),
         "people": [person | {"contacts": await homes.contacts_of(conn, person["id"])} for person in people],
         "asks": await asks_store.asks_of(conn, number),
+        "written": await sending_store.of_alert(conn, number),
         **await _calls(conn, record, people, now),
         "earlier": [one for one in earlier if one["id"] != number][:EARLIER],
     }

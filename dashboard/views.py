@@ -82,6 +82,7 @@ STATE_WORDS: Final = {
     "closed": "Closed",
     "reviewed": "Reviewed",
 }
+CHANNEL_WORDS: Final = {"sms": "Text message", "email": "E-mail", "push": "Push message", "voice": "Call by machine"}
 MESSAGE_WORDS: Final = {
     "pending": "waiting to be sent",
     "sending": "being sent",
@@ -127,6 +128,7 @@ class Pages:
         )  # fmt: skip
         self._environment.globals.update(
             asset=static.url, LOG_WORDS=LOG_WORDS, STATE_WORDS=STATE_WORDS, MESSAGE_WORDS=MESSAGE_WORDS,
+            CHANNEL_WORDS=CHANNEL_WORDS,
             causes=CAUSE_WORDS, outcomes=OUTCOME_WORDS, confirmations=CONFIRMED_BY_WORDS,
             fall_picture=draw, NARROW=NARROW, RESULT_WORDS=RESULT_WORDS, RESULTS=BY_HAND, CHECK_WORDS=CHECK_WORDS,
             TROUBLE_WORDS=TROUBLE_WORDS, ISTUMBLE=ISTUMBLE, VISIT_WORDS=VISIT_WORDS, NEWS_WORDS=NEWS_WORDS,

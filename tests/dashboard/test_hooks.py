@@ -125,6 +125,16 @@ async def test_a_receipt_of_failure_has_the_other_way_tried(lines: Lines) -> Non
     assert lines.company.asked == ["sms", "gateway"]
 
 
+async def test_the_operator_sees_whether_a_text_has_arrived(lines: Lines) -> None:
+    number = await lines.ask()
+    lines.world.base = str(lines.client.base_url)
+    async with lines.world.browser_session("operator") as browser:
+        page = f"/console/alerts/{number}"
+        assert "Text message: sent; not yet said to have arrived" in (await browser.get(page)).text
+        await lines.notify(RECEIPTS, receipt(lines, "delivered"))
+        assert "Text message: arrived" in (await browser.get(page)).text
+
+
 async def test_a_receipt_that_knows_only_our_key_is_found(lines: Lines) -> None:
     await lines.ask()
     await rows(lines.world.pool, "update message_attempts set provider_ref = null returning 1")

@@ -14,8 +14,10 @@ from alerts import sending_store, store
 from alerts.delivery import Attempt, End, Next, Outcome, Rules, Send, decide
 from alerts.providers import NoProvider, Outgoing, Provider, ProviderRefused, ProviderUnavailable, Table
 from alerts.sending_store import Message
-from telecare.db import Connection, Pool
+from telecare.clock import Clock
+from telecare.db import TRY_AGAIN, Connection, Pool
 from telecare.phones import e164
+from telecare.service import keep_doing
 from telecare.settings import Settings
 
 log = logging.getLogger("alerts")
@@ -46,23 +48,66 @@ class _Handing:
 
 async def step(pool: Pool, settings: Settings, table: Table, now_of: NowOf) -> bool:
     """Do what is due next about one message; False when nothing is due."""
+    found, handing = await _take(pool, settings, table, now_of)
+    if handing is not None:
+        await _make(pool, settings, table, now_of, handing)
+    return found
+
+
+async def run(
+    pool: Pool, settings: Settings, table: Table, now_of: NowOf, wake: asyncio.Event, clock: Clock, poll_s: float
+) -> None:
+    """Send for ever, several at once: a provider that hangs holds up one message, and not those behind it."""
+    free = asyncio.Semaphore(settings.messages_at_once)
+
+    async def make(handing: _Handing) -> None:
+        try:
+            await _make(pool, settings, table, now_of, handing)
+        except TRY_AGAIN as problem:
+            # How it went is not written down: at its deadline the try is taken up again.
+            event = {"event": "database_away", "worker": "messages", "why": type(problem).__name__}
+            log.warning("database away", extra=event)
+        finally:
+            free.release()
+            wake.set()  # what comes next may be due at once
+
+    async with asyncio.TaskGroup() as tries:
+
+        async def take() -> bool:
+            await free.acquire()
+            handing = None
+            try:
+                found, handing = await _take(pool, settings, table, now_of)
+            finally:
+                if handing is None:
+                    free.release()
+            if handing is not None:
+                tries.create_task(make(handing))
+            return found
+
+        await keep_doing(take, wake, clock, poll_s, "messages")
+
+
+async def _take(pool: Pool, settings: Settings, table: Table, now_of: NowOf) -> tuple[bool, _Handing | None]:
+    """Whether something was due, and the try that is now to be made, where one is."""
     async with pool.connection() as conn, conn.transaction():
         now = await now_of(conn)
         message = await sending_store.due(conn, now)
         if message is None:
-            return False
-        handing = await _settle(conn, settings, table, message, now)
-    if handing is None:
-        return True
+            return False, None
+        return True, await _settle(conn, settings, table, message, now)
+
+
+async def _make(pool: Pool, settings: Settings, table: Table, now_of: NowOf, handing: _Handing) -> None:
+    """Make a try, and keep how it went."""
     outcome, why, ref = await _hand_over(settings, handing)
     async with pool.connection() as conn, conn.transaction():
         now = await now_of(conn)
-        again = await sending_store.locked(conn, message.id)
+        message = await sending_store.locked(conn, handing.message.id)
         await sending_store.finish(conn, handing.outgoing.attempt, outcome, now, why, ref)
-        if again is not None:
-            # What comes next is due at once, and is for whoever takes it: this step has made its one try.
-            await _settle(conn, settings, table, again, now, may_begin=False)
-    return True
+        if message is not None:
+            # What comes next is due at once, and is for whoever takes it: this was its one try.
+            await _settle(conn, settings, table, message, now, may_begin=False)
 
 
 async def _settle(

@@ -53,16 +53,14 @@ class Engine:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set."""
-        alarms, crowds, asked, commands = (asyncio.Event() for _ in range(4))
-        # A provider that hangs holds up one message, and not those beside it.
-        messages = [asyncio.Event() for _ in range(self.settings.messages_at_once)]
+        alarms, crowds, asked, messages, commands = (asyncio.Event() for _ in range(5))
         poll_s = self.settings.alerts_poll_s
         await run_workers(
             stop,
             listen=listen(
                 self.settings.database,
                 self.clock,
-                {store.ARRIVED: [alarms, crowds], store.CHANGED: [asked, *messages, commands]},
+                {store.ARRIVED: [alarms, crowds], store.CHANGED: [asked, messages, commands]},
             ),
             alarms=keep_doing(self.take_step, alarms, self.clock, poll_s, "alarms"),
             crowds=keep_doing(self.crowd_step, crowds, self.clock, poll_s, "crowds"),
@@ -72,10 +70,9 @@ class Engine:
             calls=keep_doing(self.call_step, asyncio.Event(), self.clock, poll_s, "calls"),
             visits=keep_doing(self.visit_step, asyncio.Event(), self.clock, poll_s, "visits"),
             services=keep_doing(self.emergency_step, asyncio.Event(), self.clock, poll_s, "services"),
-            **{
-                f"messages {number}": keep_doing(self.message_step, wake, self.clock, poll_s, "messages")
-                for number, wake in enumerate(messages)
-            },
+            messages=sending.run(
+                self.pool, self.settings, table_of(self.provider), self.now_of, messages, self.clock, poll_s
+            ),
             commands=self.send_commands(commands, poll_s),
             retention=keep_doing(self.retire_step, asyncio.Event(), self.clock, _RETIRE_EVERY_S, "retention"),
             supervision=Supervision(self.pool, self.settings, self.clock, self.now_of).run(),

@@ -47,7 +47,7 @@ async def ask(
     """
     async with conn.transaction():
         await asks_store.lock_alert(conn, alert_id)
-        asked = await asks_store.next_contact(conn, alert_id, contact)
+        asked = await asks_store.next_contact(conn, alert_id, contact, now)
         if asked is None:
             return await _nobody_left(conn, alert_id, by, now, contact)
         token = secrets.token_urlsafe(12)
@@ -66,11 +66,9 @@ async def ask(
 
 
 async def _nobody_left(conn: Connection, alert_id: int, by: str, now: datetime, contact: UUID | None) -> bool:
-    already, _ = await asks_store.counts(conn, alert_id)
-    if contact is not None and already:
-        return True  # that one has been asked
-    why = "every contact has been asked" if already else "no contact with a telephone number"
-    why = await asks_store.why_nobody(conn, alert_id) or why
+    if contact is not None and await asks_store.was_asked(conn, alert_id, contact):
+        return True
+    why = await asks_store.why_nobody(conn, alert_id, now, contact)
     await store.log(conn, alert_id, now, by, "notify-failed", {"why": why})
     await store.log(conn, alert_id, now, "system", "re-sounded", {"because": why})
     await store.publish_change(conn, alert_id, now)

@@ -1,14 +1,16 @@
 """Every SQL statement about asking contacts, and about messages to them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from psycopg.rows import class_row, dict_row
 
+from alerts import reach, reach_store
 from telecare.db import Connection
 from telecare.ids import uuid7
+from telecare.rota import Way
 from telecare.vocabulary import PERSON_STATE_WORDS, STOPPED, PersonState
 
 
@@ -23,6 +25,7 @@ class Asked:
     phone: str
     person: str  # as the person is known
     raised_local: datetime  # by the clock of the council
+    ways: tuple[Way, ...] = ()  # of who is asked next: the best first
 
 
 _ASKED: Final = """
@@ -36,21 +39,31 @@ _ASKED: Final = """
       join contacts c on c.person_id = p.id
 """
 _STOPPED: Final = [state.value for state in STOPPED]
-NEXT_CONTACT: Final = """
-     where a.id = %(alert)s and c.phone <> '' and (%(contact)s::uuid is null or c.id = %(contact)s)
-       and p.state <> all(%(stopped)s)
-       and not exists (select 1 from asks where alert_id = a.id and contact_id = c.id)
-     order by c.place limit 1
-"""
+_THAT_ONE: Final = "where a.id = %(alert)s and c.id = %(contact)s"
 
 
-async def next_contact(conn: Connection, alert_id: int, contact: UUID | None) -> Asked | None:
-    """The first contact with a telephone number who has not been asked about this alert; or that one, if so."""
+async def next_contact(conn: Connection, alert_id: int, contact: UUID | None, now: datetime) -> Asked | None:
+    """Who is asked next about this alert, or that one if they can be asked now (alerts/reach.py); else None."""
+    found = await _whom(conn, alert_id, contact, now)
+    if not isinstance(found, reach.Choice):
+        return None
     async with conn.cursor(row_factory=class_row(Asked)) as cursor:
-        await cursor.execute(
-            (_ASKED + NEXT_CONTACT).encode(), {"alert": alert_id, "contact": contact, "stopped": _STOPPED}
-        )
-        return await cursor.fetchone()
+        await cursor.execute((_ASKED + _THAT_ONE).encode(), {"alert": alert_id, "contact": found.contact.id})
+        asked = await cursor.fetchone()
+    return None if asked is None else replace(asked, ways=found.ways)
+
+
+async def _whom(
+    conn: Connection, alert_id: int, contact: UUID | None, now: datetime
+) -> reach.Choice | reach.Nobody | None:
+    """Who is next, or why nobody is; None where there is nobody about whom to write, or no longer."""
+    row = await (await conn.execute("select person_id from alerts where id = %s", (alert_id,))).fetchone()
+    plan = None if row is None or row[0] is None else await reach_store.plan_of(conn, row[0])
+    if plan is None:
+        return None
+    cursor = await conn.execute("select contact_id from asks where alert_id = %s", (alert_id,))
+    asked = {row[0] for row in await cursor.fetchall()}
+    return reach.next_contact(plan, asked, now, chosen=contact)
 
 
 async def counts(conn: Connection, alert_id: int) -> tuple[int, bool]:
@@ -198,14 +211,25 @@ async def queue_message(
 # ---------------------------------------------------------------- people about whom nobody is written to
 
 
-async def why_nobody(conn: Connection, alert_id: int) -> str | None:
-    """Why nobody is written to about this alert's person; None where their state is no reason."""
+async def why_nobody(conn: Connection, alert_id: int, now: datetime, contact: UUID | None = None) -> str | None:
+    """Why nobody, or not that contact, is asked about this alert now; None where somebody can be."""
     cursor = await conn.execute(
         "select p.state from alerts a join people p on p.id = a.person_id where a.id = %s and p.state = any(%s)",
         (alert_id, _STOPPED),
     )
     row = await cursor.fetchone()
-    return None if row is None else f"{PERSON_STATE_WORDS[PersonState(row[0])].lower()}: nobody is written to"
+    if row is not None:
+        return f"{PERSON_STATE_WORDS[PersonState(row[0])].lower()}: nobody is written to"
+    found = await _whom(conn, alert_id, contact, now)
+    if found is None:
+        return "it is not known whose alarm it is"
+    return found.why if isinstance(found, reach.Nobody) else None
+
+
+async def was_asked(conn: Connection, alert_id: int, contact: UUID) -> bool:
+    """Whether this contact has been asked about this alert."""
+    cursor = await conn.execute("select 1 from asks where alert_id = %s and contact_id = %s", (alert_id, contact))
+    return await cursor.fetchone() is not None
 
 
 async def lock_open_alerts_of(conn: Connection, person_id: UUID) -> list[int]:

@@ -1,0 +1,98 @@
+"""Escalation plans as the database keeps them, for one person or for all in one query."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from alerts.reach import Contact, Plan, gaps
+from telecare.db import Connection
+from telecare.rota import Absence, Channel, ServiceType, Way, Window, ways_from
+from telecare.vocabulary import STOPPED
+from telecare.wall_clock import Span, zone_named
+
+GAPS_AHEAD_H: Final = 48  # a gap is warned of this long before it begins
+
+# A row for each contact; one without a contact for a person who has none.
+_PLANS: Final = """
+    select p.id as person_id, p.service_type, coalesce(k.timezone, 'Europe/London') as timezone, c.id, c.place, c.name,
+           c.phone, c.email, c.has_key, c.under_18, c.at_night, c.night_said, c.quiet_from, c.quiet_until,
+           (select json_agg(json_build_array(w.days, w.from_min, w.until_min) order by w.from_min, w.id)
+              from contact_windows w where w.contact_id = c.id) as windows,
+           (select json_agg(json_build_array(a.first_day, a.last_day, a.why) order by a.first_day, a.id)
+              from contact_absences a where a.contact_id = c.id) as absences,
+           (select json_agg(json_build_array(y.channel, y.address, y.tested_at, y.failed_at))
+              from contact_ways y where y.contact_id = c.id) as ways
+      from people p
+      join homes h on h.id = p.home_id
+      left join councils k on k.id = h.council_id
+      left join contacts c on c.person_id = p.id
+     where p.state <> all(%(stopped)s) {}
+     order by p.id, c.place
+"""
+
+
+async def plan_of(conn: Connection, person_id: UUID) -> Plan | None:
+    """A person's plan; None where nobody is written to about them any more, or there is no such person."""
+    return (await _plans(conn, "and p.id = %(person)s", {"person": person_id})).get(person_id)
+
+
+async def all_plans(conn: Connection) -> dict[UUID, Plan]:
+    """The plan of everyone who is with the service."""
+    return await _plans(conn, "", {})
+
+
+async def gaps_within(conn: Connection, now: datetime, hours: float = GAPS_AHEAD_H) -> dict[UUID, list[Span]]:
+    """When within the next hours nobody at all could be asked to go, by person; people without a gap are left out."""
+    plans = await all_plans(conn)
+    return gaps_of(plans, now, hours)
+
+
+def gaps_of(plans: dict[UUID, Plan], now: datetime, hours: float = GAPS_AHEAD_H) -> dict[UUID, list[Span]]:
+    """The same of plans that have been read; pure, and for thousands of them not for an event loop."""
+    end = now + timedelta(hours=hours)
+    return {person: found for person, plan in plans.items() if (found := gaps(plan, now, end))}
+
+
+async def _plans(conn: Connection, where: str, values: dict[str, Any]) -> dict[UUID, Plan]:
+    stopped = {"stopped": [state.value for state in STOPPED]}
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(_PLANS.format(where).encode(), values | stopped)
+        rows = await cursor.fetchall()
+    found: dict[UUID, Plan] = {}
+    for row in rows:
+        person = row["person_id"]
+        before = found[person].contacts if person in found else ()
+        contacts = before if row["id"] is None else (*before, _contact(row))
+        found[person] = Plan(ServiceType(row["service_type"]), contacts, zone_named(row["timezone"]))
+    return found
+
+
+def _contact(row: dict[str, Any]) -> Contact:
+    tests = (Way(Channel(one[0]), one[1], _instant(one[2]), _instant(one[3])) for one in _each(row["ways"]))
+    plain = ("id", "place", "name", "has_key", "under_18", "at_night", "night_said")
+    return Contact(
+        **{name: row[name] for name in plain},
+        quiet_from=_minute(row["quiet_from"]),
+        quiet_until=_minute(row["quiet_until"]),
+        windows=tuple(Window(frozenset(days), start, end) for days, start, end in _each(row["windows"])),
+        absences=tuple(
+            Absence(date.fromisoformat(first), date.fromisoformat(last), why)
+            for first, last, why in _each(row["absences"])
+        ),
+        ways=ways_from(row["phone"], row["email"], tests),
+    )
+
+
+def _each(found: list[Any] | None) -> Iterable[Any]:
+    return found or ()
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _minute(at: time) -> time:
+    return at.replace(second=0, microsecond=0)

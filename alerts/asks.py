@@ -68,7 +68,7 @@ async def ask(
 async def _nobody_left(conn: Connection, alert_id: int, by: str, now: datetime, contact: UUID | None) -> bool:
     if contact is not None and await asks_store.was_asked(conn, alert_id, contact):
         return True
-    why = await asks_store.why_nobody(conn, alert_id, now, contact)
+    why = await asks_store.why_nobody(conn, alert_id, now, contact) or "nobody can be asked"
     await store.log(conn, alert_id, now, by, "notify-failed", {"why": why})
     await store.log(conn, alert_id, now, "system", "re-sounded", {"because": why})
     await store.publish_change(conn, alert_id, now)

@@ -44,26 +44,13 @@ _THAT_ONE: Final = "where a.id = %(alert)s and c.id = %(contact)s"
 
 async def next_contact(conn: Connection, alert_id: int, contact: UUID | None, now: datetime) -> Asked | None:
     """Who is asked next about this alert, or that one if they can be asked now (alerts/reach.py); else None."""
-    found = await _whom(conn, alert_id, contact, now)
+    found = await reach_store.whom(conn, alert_id, contact, now)
     if not isinstance(found, reach.Choice):
         return None
     async with conn.cursor(row_factory=class_row(Asked)) as cursor:
         await cursor.execute((_ASKED + _THAT_ONE).encode(), {"alert": alert_id, "contact": found.contact.id})
         asked = await cursor.fetchone()
     return None if asked is None else replace(asked, ways=found.ways)
-
-
-async def _whom(
-    conn: Connection, alert_id: int, contact: UUID | None, now: datetime
-) -> reach.Choice | reach.Nobody | None:
-    """Who is next, or why nobody is; None where there is nobody about whom to write, or no longer."""
-    row = await (await conn.execute("select person_id from alerts where id = %s", (alert_id,))).fetchone()
-    plan = None if row is None or row[0] is None else await reach_store.plan_of(conn, row[0])
-    if plan is None:
-        return None
-    cursor = await conn.execute("select contact_id from asks where alert_id = %s", (alert_id,))
-    asked = {row[0] for row in await cursor.fetchall()}
-    return reach.next_contact(plan, asked, now, chosen=contact)
 
 
 async def counts(conn: Connection, alert_id: int) -> tuple[int, bool]:
@@ -220,7 +207,7 @@ async def why_nobody(conn: Connection, alert_id: int, now: datetime, contact: UU
     row = await cursor.fetchone()
     if row is not None:
         return f"{PERSON_STATE_WORDS[PersonState(row[0])].lower()}: nobody is written to"
-    found = await _whom(conn, alert_id, contact, now)
+    found = await reach_store.whom(conn, alert_id, contact, now)
     if found is None:
         return "it is not known whose alarm it is"
     return found.why if isinstance(found, reach.Nobody) else None

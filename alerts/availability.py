@@ -70,6 +70,7 @@ class Plan:
     service_type: ServiceType
     contacts: tuple[Contact, ...]
     zone: tzinfo  # of the council
+    person: str = ""  # whose plan it is
 
 
 def why_not(contact: Contact, zone: tzinfo, now: datetime, purpose: Purpose = Purpose.ACT) -> str | None:

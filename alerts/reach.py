@@ -24,11 +24,11 @@ from alerts.availability import (
 )
 from telecare.phones import e164
 from telecare.rota import ServiceType, Way, rota_refused
-from telecare.wall_clock import in_words
+from telecare.wall_clock import Span, in_words, span_in_words
 
 __all__ = [
-    "Choice", "Contact", "Nobody", "Plan", "Problem", "Purpose", "available", "gaps", "next_contact", "problems_of",
-    "ways_to", "why_not",
+    "Choice", "Contact", "Nobody", "Plan", "Problem", "Purpose", "available", "gap_words", "gaps", "next_contact",
+    "problems_of", "ways_to", "why_not",
 ]  # fmt: skip
 
 SILVER_CONTACTS: Final = 3  # with keys, who agreed to be called day and night
@@ -105,6 +105,11 @@ def ways_to(contact: Contact, purpose: Purpose = Purpose.ACT) -> tuple[Way, ...]
 
 
 # ---------------------------------------------------------------- what is wrong with a plan
+
+
+def gap_words(gap: Span, zone: tzinfo) -> str:
+    """A gap for the one who is to close it."""
+    return f"Nobody can be asked: {span_in_words(gap, zone)}"
 
 
 def problems_of(plan: Plan) -> list[Problem]:

@@ -1,13 +1,14 @@
 """Escalation plans as the database keeps them, for one person or for all in one query."""
 
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from psycopg.rows import dict_row
 
-from alerts.reach import Contact, Plan, gaps
+from alerts.reach import Choice, Contact, Nobody, Plan, Problem, gaps, next_contact, problems_of
 from telecare.db import Connection
 from telecare.rota import Absence, Channel, ServiceType, Way, Window, ways_from
 from telecare.vocabulary import STOPPED
@@ -17,8 +18,9 @@ GAPS_AHEAD_H: Final = 48  # a gap is warned of this long before it begins
 
 # A row for each contact; one without a contact for a person who has none.
 _PLANS: Final = """
-    select p.id as person_id, p.service_type, coalesce(k.timezone, 'Europe/London') as timezone, c.id, c.place, c.name,
-           c.phone, c.email, c.has_key, c.under_18, c.at_night, c.night_said, c.quiet_from, c.quiet_until,
+    select p.id as person_id, p.name as person, p.service_type, coalesce(k.timezone, 'Europe/London') as timezone,
+           c.id, c.place, c.name, c.phone, c.email, c.has_key, c.under_18, c.at_night, c.night_said,
+           c.quiet_from, c.quiet_until,
            (select json_agg(json_build_array(w.days, w.from_min, w.until_min) order by w.from_min, w.id)
               from contact_windows w where w.contact_id = c.id) as windows,
            (select json_agg(json_build_array(a.first_day, a.last_day, a.why) order by a.first_day, a.id)
@@ -56,6 +58,41 @@ def gaps_of(plans: dict[UUID, Plan], now: datetime, hours: float = GAPS_AHEAD_H)
     return {person: found for person, plan in plans.items() if (found := gaps(plan, now, end))}
 
 
+@dataclass(frozen=True, slots=True)
+class ToMend:
+    """A person whose plan somebody has to look at."""
+
+    person_id: UUID
+    plan: Plan
+    problems: list[Problem]
+    gaps: list[Span]
+
+
+def to_mend(plans: dict[UUID, Plan], now: datetime, hours: float = GAPS_AHEAD_H) -> list[ToMend]:
+    """Whose plan has a problem, or a gap within the next hours: the soonest gap first. Pure, as `gaps_of` is."""
+    open_hours = gaps_of(plans, now, hours)
+    found = [ToMend(one, plan, problems_of(plan), open_hours.get(one, [])) for one, plan in plans.items()]
+    found = [one for one in found if one.problems or one.gaps]
+    return sorted(
+        found, key=lambda one: (one.gaps[0].start if one.gaps else datetime.max.replace(tzinfo=UTC), one.plan.person)
+    )
+
+
+async def whom(conn: Connection, alert_id: int, contact: UUID | None, now: datetime) -> Choice | Nobody | None:
+    """Who is asked next about an alert (or that contact), or why nobody; None where there is nobody to write about."""
+    row = await (await conn.execute("select person_id from alerts where id = %s", (alert_id,))).fetchone()
+    plan = None if row is None or row[0] is None else await plan_of(conn, row[0])
+    if plan is None:
+        return None
+    return next_contact(plan, await already_asked(conn, alert_id), now, chosen=contact)
+
+
+async def already_asked(conn: Connection, alert_id: int) -> set[UUID]:
+    """The contacts who are not asked about this alert again."""
+    cursor = await conn.execute("select contact_id from asks where alert_id = %s", (alert_id,))
+    return {row[0] for row in await cursor.fetchall()}
+
+
 async def _plans(conn: Connection, where: str, values: dict[str, Any]) -> dict[UUID, Plan]:
     stopped = {"stopped": [state.value for state in STOPPED]}
     async with conn.cursor(row_factory=dict_row) as cursor:
@@ -66,7 +103,7 @@ async def _plans(conn: Connection, where: str, values: dict[str, Any]) -> dict[U
         person = row["person_id"]
         before = found[person].contacts if person in found else ()
         contacts = before if row["id"] is None else (*before, _contact(row))
-        found[person] = Plan(ServiceType(row["service_type"]), contacts, zone_named(row["timezone"]))
+        found[person] = Plan(ServiceType(row["service_type"]), contacts, zone_named(row["timezone"]), row["person"])
     return found
 
 

@@ -41,6 +41,7 @@ CONSOLE: Final = Access(Reach.CENTRE, frozenset({Role.OPERATOR, Role.SUPERVISOR}
 TEAM: Final = Access(Reach.CENTRE, frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.RESPONDER}))
 SUPERVISING: Final = Access(Reach.CENTRE, frozenset({Role.SUPERVISOR}))
 RECORDS: Final = Access(Reach.CENTRE, frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN}))
+PLANNERS: Final = Access(Reach.CENTRE, frozenset({Role.SUPERVISOR, Role.ADMIN}))
 ALERTS: Final = Access(Reach.CENTRE, frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN, Role.RESPONDER}))
 RESPONDER: Final = Access(Reach.CENTRE, frozenset({Role.RESPONDER}))
 CARER: Final = Access(Reach.OWN, frozenset({Role.CARER}))
@@ -77,6 +78,13 @@ ACCESS: Final[dict[str, Access]] = {
     "GET /people/{person_id}": RECORDS,
     "GET /people/{person_id}/plan": RECORDS,
     "POST /people/{person_id}/plan": RECORDS,
+    "GET /people/{person_id}/escalation": RECORDS,
+    "POST /people/{person_id}/escalation": PLANNERS,
+    "POST /people/{person_id}/contacts": PLANNERS,
+    "POST /people/{person_id}/contacts/{contact_id}": PLANNERS,
+    "POST /people/{person_id}/contacts/{contact_id}/move": PLANNERS,
+    "POST /people/{person_id}/contacts/{contact_id}/rota": PLANNERS,
+    "GET /plans": RECORDS,
     "POST /people/{person_id}/recordings": RECORDS,
     "POST /people/{person_id}/state": RECORDS,
     "POST /people/{person_id}/contacts/{contact_id}/consent": RECORDS,
@@ -163,6 +171,7 @@ HOME_PAGE: Final[dict[Role, str]] = {
 NAVIGATION: Final = (
     ("/console", "Alerts"),
     ("/homes", "Homes"),
+    ("/plans", "Plans to mend"),
     ("/messages", "Messages"),
     ("/performance", "Performance"),
     ("/priorities", "Priorities"),

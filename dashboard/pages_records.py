@@ -1,20 +1,24 @@
 """Records: homes, people, and in the demo the messages that would have been sent."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from alerts import queue
+from alerts import queue, reach_store
+from alerts.reach import gap_words, gaps, problems_of
 from alerts.watchdog import store as watchdog
 from dashboard import store
 from dashboard.api import register_id
 from dashboard.auth import GuardedRoute, visitor_of
 from dashboard.parts import database, parts_of
+from telecare.db import Connection
 from telecare.errors import NotFound, Refused
 from telecare.register import carers, learning, person_states, plans
 from telecare.register import homes as register
+from telecare.rota import SERVICE_TYPE_WORDS, ServiceType
 from telecare.vocabulary import PERSON_STATE_WORDS, STOPPED, PersonState, Role
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
@@ -102,10 +106,21 @@ async def person_page(
             "recordings": await learning.consent_of(conn, record["id"]),
             "states": await person_states.history_of(conn, record["id"]),
             "state_choices": _state_choices(visitor_of(request).member.role, PersonState(record["state"])),
+            "service_words": SERVICE_TYPE_WORDS[ServiceType(record["service_type"])],
+            "escalation": await _escalation(conn, record["id"], now),
             "earlier": await queue.alerts_of_person(conn, record["id"], now),
             "now": now,
         }
     return parts_of(request).pages.render(request, "person.html", status, context | (more or {}))
+
+
+async def _escalation(conn: Connection, person_id: UUID, now: datetime) -> list[str]:
+    """What is to be mended about whom to ask, in words."""
+    plan = await reach_store.plan_of(conn, person_id)
+    if plan is None:
+        return []
+    found = gaps(plan, now, now + timedelta(hours=reach_store.GAPS_AHEAD_H))
+    return [problem.words for problem in problems_of(plan)] + [gap_words(gap, plan.zone) for gap in found]
 
 
 def _state_choices(role: Role, current: PersonState) -> list[dict[str, Any]]:

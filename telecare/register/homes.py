@@ -13,20 +13,11 @@ from telecare.db import Connection, database_now
 from telecare.errors import NotFound, Refused
 from telecare.ids import uuid7
 from telecare.mqtt_accounts import hash_secret
-from telecare.register import own
+from telecare.register import contacts, own
+from telecare.register.contacts import NewContact as NewContact  # part of a new home
 from telecare.register.plans import CarePlan, set_plan
+from telecare.rota import ServiceType
 from telecare.wire import HUB_NAME
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewContact:
-    """A carer or key holder. The order in which they stand is the order in which they are asked."""
-
-    name: str
-    relationship: str = ""
-    phone: str = ""
-    email: str = ""
-    has_key: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +33,7 @@ class NewPerson:
     mobility: str = ""
     wishes: str = ""
     plan: CarePlan | None = None
+    service_type: ServiceType = ServiceType.GOLD
     contacts: tuple[NewContact, ...] = ()
 
 
@@ -82,7 +74,11 @@ class Enrolment:
 
 
 async def add_home(conn: Connection, new: NewHome) -> UUID:
-    """Add a home with its people, contacts and devices; returns its id."""
+    """Add a home with its people, contacts and devices; returns its id.
+
+    Raises:
+        Refused: something is wrong with a contact, such as a telephone number that is none.
+    """
     home_id = uuid7()
     await conn.execute(
         """insert into homes (id, council_id, address, postcode, phone, access_notes, key_safe_location, key_safe_code,
@@ -113,18 +109,14 @@ async def _council(conn: Connection, name: str) -> UUID:
 async def _add_person(conn: Connection, home_id: UUID, new: NewPerson) -> UUID:
     person_id = uuid7()
     await conn.execute(
-        """insert into people (id, home_id, name, known_as, born, mobile, language, conditions, mobility, wishes)
-           values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+        """insert into people (id, home_id, name, known_as, born, mobile, language, conditions, mobility, wishes,
+                               service_type)
+           values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
         (person_id, home_id, new.name, new.known_as, new.born, new.mobile, new.language, new.conditions, new.mobility,
-         new.wishes),
+         new.wishes, new.service_type.value),
     )  # fmt: skip
     for place, contact in enumerate(new.contacts, start=1):
-        await conn.execute(
-            """insert into contacts (id, person_id, place, name, relationship, phone, email, has_key)
-               values (%s, %s, %s, %s, %s, %s, %s, %s)""",
-            (uuid7(), person_id, place, contact.name, contact.relationship, contact.phone, contact.email,
-             contact.has_key),
-        )  # fmt: skip
+        await contacts.insert(conn, person_id, place, contact)
     if new.plan is not None:
         await set_plan(conn, person_id, new.plan, "register", await database_now(conn))
     return person_id

@@ -23,6 +23,7 @@ from telecare.register.carers import Consent
 from telecare.register.person_states import Change
 from telecare.vocabulary import Cause, PersonState, Role
 from tests.dashboard.fall_evidence import NOTHING, fall, movement, pack
+from tests.dashboard.test_escalation import on_a_rota
 from tests.dashboard.world import NASTY, PASSWORD, World, listening, send_messages
 from tests.helpers import one
 
@@ -209,14 +210,16 @@ async def busy(world: World) -> dict[str, list[str]]:
     incident = await world.alert("hub-4", "mains-lost", device="hub")
     await world.claim(incident)
     links = await carers_links(world, mine)
+    await on_a_rota(world, "hub-1")
     home, person = world.homes["hub-1"], world.people["hub-1"]
     alerts = [f"/console/alerts/{number}" for number in (mine, other, closed, waiting, incident)]
     return {
         "": ["/login", "/api/docs", "/login?next=/homes"],
         "operator": ["/console", *alerts, "/homes", "/homes?q=flat", f"/homes/{home}",
                      f"/homes/{home}/timeline", f"/people/{person}", f"/people/{world.people['hub-6']}",
-                     f"/people/{person}/plan", "/messages", "/nothing", "/priorities"],
-        "supervisor": ["/priorities", "/performance", "/performance?from=x"],
+                     f"/people/{person}/plan", f"/people/{person}/escalation", "/plans", "/messages", "/nothing",
+                     "/priorities"],
+        "supervisor": ["/priorities", "/performance", "/performance?from=x", f"/people/{person}/escalation"],
         "responder": ["/responder"], "carer": ["/carer", "/console", *links], "commissioner": ["/commissioning"],
         "admin": ["/admin"],
     }  # fmt: skip

@@ -34,9 +34,16 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /api/alerts/{alert_id}/calls/{call_id}/result": {"result": "spoke"},
     "POST /people/{person_id}/state": {"state": "kit-fault", "note": "Battery"},
     "POST /people/{person_id}/recordings": {"given": "yes", "said": "On the phone"},
+    "POST /people/{person_id}/escalation": {"service_type": "silver"},
+    "POST /people/{person_id}/contacts": {
+        "name": "New", "language": "English", "night": "unasked", "quiet_from": "22:00", "quiet_until": "7:00",
+    },
+    "POST /people/{person_id}/contacts/{contact_id}/rota": {
+        "do": "absence", "first": "1/1/2027", "last": "2/1/2027", "why": "holiday",
+    },
     "POST /people/{person_id}/contacts/{contact_id}/consent": {"said": "On the phone", "alerts": "yes"},
     "POST /carer/asks/{ask_id}": {"answer": "cannot"},
-}
+}  # fmt: skip
 Ask = Callable[[str, str], Awaitable[httpx.Response]]
 REFUSED: Final = (401, 403, 404)
 

@@ -79,6 +79,8 @@ async def add_home(conn: Connection, new: NewHome) -> UUID:
     Raises:
         Refused: something is wrong with a contact, such as a telephone number that is none.
     """
+    for contact in (one for person in new.people for one in person.contacts):
+        contacts.checked(contact)  # before anything of the home is written
     home_id = uuid7()
     await conn.execute(
         """insert into homes (id, council_id, address, postcode, phone, access_notes, key_safe_location, key_safe_code,

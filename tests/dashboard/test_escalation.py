@@ -33,7 +33,7 @@ async def contact_ids(world: World, hub: str = "hub-1") -> list[UUID]:
     return [row[0] for row in found]
 
 
-async def tested(world: World, contact: UUID, *channels: Channel, hub: str = "hub-1") -> None:
+async def reached(world: World, contact: UUID, *channels: Channel, hub: str = "hub-1") -> None:
     async with world.pool.connection() as conn:
         now = await database_now(conn)
         for channel in channels or (Channel.SMS, Channel.VOICE):
@@ -45,7 +45,7 @@ async def on_a_rota(world: World, hub: str) -> None:
     person = world.people[hub]
     first, second, *_ = await contact_ids(world, hub)
     for contact in (first, second):
-        await tested(world, contact, hub=hub)
+        await reached(world, contact, hub=hub)
     async with world.pool.connection() as conn:
         now = await database_now(conn)
         for contact in (first, second):
@@ -80,7 +80,7 @@ async def test_who_is_asked_follows_rota_absence_and_night(served: World) -> Non
     number, person = await served.alert("hub-1"), served.people["hub-1"]
     susan, tom = await contact_ids(served)
     assert await next_name(served, number, NIGHT) == "Susan Ashworth"  # no rota: as ever
-    await tested(served, susan)
+    await reached(served, susan)
     async with served.pool.connection() as conn:
         await rota.add_window(conn, person, susan, Window(EVERY_DAY, 9 * 60, 17 * 60), "admin", NOON)
         assert (await asks_store.next_contact(conn, number, None, NOON)).ways[0].channel is Channel.SMS  # type: ignore[union-attr]
@@ -91,8 +91,8 @@ async def test_who_is_asked_follows_rota_absence_and_night(served: World) -> Non
         await rota.add_absence(conn, person, susan, Absence(NOON.date(), NOON.date(), "holiday"), "admin", NOON)
     assert await next_name(served, number, NOON) == "Tom Hill"
     assert await next_name(served, number, NIGHT) == (
-        "nobody can be asked now: Susan Ashworth is not on the rota until Sat 09:00; Tom Hill has not agreed to be called "
-        "at night and is left in peace until Sat 07:00. The first who can be asked is Tom Hill, from Sat 07:00"
+        "nobody can be asked now: Susan Ashworth is not on the rota until Sat 09:00; Tom Hill has not agreed to be "
+        "called at night and is left in peace until Sat 07:00. The first who can be asked is Tom Hill, from Sat 07:00"
     )
     assert await next_name(served, number, NIGHT, susan) == "Susan Ashworth"  # an operator may pick her
     assert "left in peace" in await next_name(served, number, NIGHT, tom)
@@ -140,10 +140,8 @@ async def test_nobody_is_written_to_about_somebody_who_has_died(served: World) -
 
 async def test_gaps_of_everybody_are_found_at_once(served: World) -> None:
     await served.add_home("hub-2", "Ravi Patel")
-    await served.add_home("hub-3", "Eve Nobody")
     await on_a_rota(served, "hub-1")
     async with served.pool.connection() as conn:
-        await conn.execute("update people set state = state where id = %s", (served.people["hub-3"],))
         found = await reach_store.gaps_within(conn, NOON)
         assert set(found) == {served.people["hub-1"]}
         ends = [(span.start, span.end) for span in found[served.people["hub-1"]]]
@@ -167,7 +165,6 @@ async def test_a_plan_with_nobody_on_it_is_shown(served: World) -> None:
     text = await page(served, "/plans", "admin")
     assert "Ann Lee" in text
     assert "There is no contact: nobody can be asked" in text
-    await one(served.pool, "select count(*) from people")
 
 
 async def test_two_thousand_plans_are_one_page(served: World) -> None:
@@ -217,7 +214,7 @@ async def test_a_supervisor_adds_changes_and_orders_contacts(served: World) -> N
 async def test_rota_absence_and_test_on_the_page(served: World) -> None:
     susan = (await contact_ids(served))[0]
     path = f"/contacts/{susan}/rota"
-    window = {"do": "window", "days[]": ["5", "6"], "from": "22:00", "until": "7:00"}
+    window: dict[str, Any] = {"do": "window", "days[]": ["5", "6"], "from": "22:00", "until": "7:00"}
     status, text = await sent(served, path, **window)
     assert status == 422
     assert "Susan Ashworth cannot be on a rota before two ways to reach them have been tested (so far: none)" in text
@@ -317,7 +314,7 @@ async def test_what_must_never_be_true_cannot_be_written(served: World) -> None:
     into = "insert into contact_windows values (gen_random_uuid(), %s, {}) returning 1"
     with pytest.raises(psycopg.errors.CheckViolation, match="reached by two ways"):
         await one(served.pool, into.format("'{1}', 0, 60"), susan)
-    await tested(served, susan)
+    await reached(served, susan)
     for wrong in (
         "'{}', 0, 60",
         "'{8}', 0, 60",
@@ -393,7 +390,10 @@ def test_a_contact_is_a_form_and_a_form_a_contact() -> None:
 
 @pytest.mark.parametrize(
     ("begin", "end", "minutes"),
-    [("0:00", "24:00", (0, 1440)), ("22:00", "7.00", (1320, 1860)), ("8:00", "12:30", (480, 750)), ("18:00", "0:00", (1080, 1440))],
+    [
+        ("0:00", "24:00", (0, 1440)), ("22:00", "7.00", (1320, 1860)), ("8:00", "12:30", (480, 750)),
+        ("18:00", "0:00", (1080, 1440)),
+    ],
 )  # fmt: skip
 def test_a_window_as_it_is_entered(begin: str, end: str, minutes: tuple[int, int]) -> None:
     sent_ = FormData([("days[]", "1"), ("days[]", "7"), ("days[]", "9"), ("from", begin), ("until", end)])

@@ -23,7 +23,7 @@ from alerts.availability import (
     why_not,
 )
 from telecare.phones import e164
-from telecare.rota import ServiceType, Way, rota_refused
+from telecare.rota import ServiceType, Way, rota_problem
 from telecare.wall_clock import Span, in_words, span_in_words
 
 __all__ = [
@@ -154,6 +154,6 @@ def _contact_problems(contact: Contact) -> list[str]:
             e164(number)
         except ValueError:
             found.append(f"The telephone number of {contact.name} is no number")
-    if contact.windows and (refused := rota_refused(contact.name, contact.ways)):
-        found.append(refused)
+    if contact.windows and (failing := rota_problem(contact.name, contact.ways)):
+        found.append(failing)
     return found

@@ -98,11 +98,24 @@ def ways_from(phone: str, email: str, tests: Iterable[Way]) -> tuple[Way, ...]:
 
 def rota_refused(name: str, ways: Iterable[Way]) -> str | None:
     """Why this contact cannot be put on a rota; None where they can."""
+    if (so_far := _too_few(ways)) is None:
+        return None
+    return f"{name} cannot be on a rota before two ways to reach them have been tested (so far: {so_far})"
+
+
+def rota_problem(name: str, ways: Iterable[Way]) -> str | None:
+    """What is wrong with a contact who is on a rota: a way that once worked has failed, or is another now."""
+    if (so_far := _too_few(ways)) is None:
+        return None
+    return f"{name} is on a rota, and fewer than two ways to reach them are tested now ({so_far}): test them again"
+
+
+def _too_few(ways: Iterable[Way]) -> str | None:
+    """The channels that work, in words, where they are too few for a rota."""
     working = {way.channel for way in ways if way.works}
     if len(working) >= WAYS_ON_A_ROTA:
         return None
-    so_far = " and ".join(CHANNEL_WORDS[channel] for channel in sorted(working)) or "none"
-    return f"{name} cannot be on a rota before two ways to reach them have been tested (so far: {so_far})"
+    return " and ".join(CHANNEL_WORDS[channel] for channel in sorted(working)) or "none"
 
 
 def window_problem(window: Window) -> str | None:

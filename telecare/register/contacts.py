@@ -119,7 +119,8 @@ async def change(conn: Connection, person_id: UUID, contact_id: UUID, new: NewCo
             return
         columns = ", ".join(f"{name} = %({name})s" for name in values)
         await conn.execute(f"update contacts set {columns} where id = %(id)s".encode(), values | {"id": contact_id})  # noqa: S608
-        detail = {"before": {name: before[name] for name in changed}, "after": changed}
+        text = ", ".join(name.replace("_", " ") for name in changed)
+        detail = {"text": text, "before": {name: before[name] for name in changed}, "after": changed}
         await note(conn, person_id, contact_id, who, now, "contact-changed", detail)
 
 
@@ -143,7 +144,7 @@ async def move(conn: Connection, person_id: UUID, contact_id: UUID, by: int, who
                 where id in (%(one)s, %(other)s)""",
             {"one": contact_id, "other": other, "ones": places[contact_id], "others": places[other]},
         )
-        detail = {"from": places[contact_id], "to": places[other]}
+        detail = {"text": f"from {places[contact_id]} to {places[other]}"}
         await note(conn, person_id, contact_id, who, now, "contact-moved", detail)
 
 
@@ -161,7 +162,7 @@ async def set_service_type(conn: Connection, person_id: UUID, wanted: ServiceTyp
         if row[0] == wanted:
             return
         await conn.execute("update people set service_type = %s where id = %s", (wanted.value, person_id))
-        detail = {"before": row[0], "after": wanted.value}
+        detail = {"text": f"from {row[0]} to {wanted.value}"}
         await note(conn, person_id, None, who, now, "service-type-changed", detail)
 
 

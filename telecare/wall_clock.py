@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -26,6 +27,7 @@ def zone_named(name: str) -> tzinfo:
         return UTC
 
 
+@lru_cache(maxsize=8192)  # thousands of rotas name the same few times of the same few days
 def instant_of(day: date, minutes: int, zone: tzinfo, *, last: bool = False) -> datetime:
     """The instant at which a clock shows so many minutes after a day's midnight (1440 and more: on the next day).
 

@@ -1,5 +1,6 @@
 """Escalation plans on their pages and in the database: who is asked, in which order, when and how."""
 
+import asyncio
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
@@ -359,13 +360,19 @@ async def test_a_test_message_that_arrives_tests_the_way_and_another_number_is_n
     assert await works() == []
 
 
-async def test_two_who_move_contacts_at_once_lose_none(served: World) -> None:
-    ids = await contact_ids(served)
-    async with served.pool.connection() as conn:
-        for by in (1, 1, -1):
-            await contacts.move(conn, served.people["hub-1"], ids[0], by, "admin", NOON)
-    assert await contact_ids(served) == ids
-    assert await rows(served.pool, "select place from contacts order by place") == [(1,), (2,)]
+async def test_many_who_change_the_order_at_once_leave_an_order(served: World) -> None:
+    person = served.people["hub-1"]
+
+    async def one_who(number: int) -> None:
+        ids = await contact_ids(served)
+        async with served.pool.connection() as conn:
+            if number % 3 == 0:
+                ids.append(await contacts.add(conn, person, NewContact(name=f"Contact {number}"), "admin", NOON))
+            for contact in ids:
+                await contacts.move(conn, person, contact, (-1) ** number, "admin", NOON)
+
+    await asyncio.gather(*(one_who(number) for number in range(4)))
+    assert await rows(served.pool, "select place from contacts order by place") == [(1,), (2,), (3,), (4,)]
 
 
 # ---------------------------------------------------------------- forms

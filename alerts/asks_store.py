@@ -173,8 +173,10 @@ async def queue_message(
     key: str,
     now: datetime,
     alert_id: int | None,
+    *,
+    send_at: datetime | None = None,
 ) -> bool:
-    """Have a message sent; False when one with this key was queued before, or its person has died or left.
+    """Have a message sent, at once or then; False when one with this key was queued, or its person has died or left.
 
     The person is looked at under a lock, so that no message slips in beside the news (alerts/standing.py).
     """
@@ -184,12 +186,12 @@ async def queue_message(
                 where c.id = %(contact)s and p.state <> all(%(stopped)s) for share of p)
            insert into messages (id, alert_id, contact_id, channel, recipient, body, purpose, idempotency_key, state,
                                  next_try_at, created_at)
-           select %(id)s, %(alert)s, %(contact)s, 'sms', %(phone)s, %(body)s, %(purpose)s, %(key)s, 'pending', %(now)s,
-                  %(now)s from person
+           select %(id)s, %(alert)s, %(contact)s, 'sms', %(phone)s, %(body)s, %(purpose)s, %(key)s, 'pending',
+                  %(send_at)s, %(now)s from person
            on conflict (idempotency_key) do nothing""",
         {
             "id": uuid7(), "alert": alert_id, "contact": contact_id, "phone": phone, "body": body, "purpose": purpose,
-            "key": key, "now": now, "stopped": _STOPPED,
+            "key": key, "now": now, "send_at": send_at or now, "stopped": _STOPPED,
         },
     )  # fmt: skip
     return cursor.rowcount == 1

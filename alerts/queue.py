@@ -20,7 +20,7 @@ _COLUMNS: Final = """
     a.step, a.reason, a.policy, a.version, a.hub, p.name as person_name, p.state as person_state,
     coalesce(h.address, i.label) as address,
     coalesce(h.postcode, '') as postcode,
-    s.display_name as claimed_by_name
+    s.display_name as claimed_by_name, w.display_name as was_with
 """
 _FROM: Final = """
       from alerts a
@@ -28,6 +28,7 @@ _FROM: Final = """
       left join incidents i on i.alert_id = a.id
       left join people p on p.id = a.person_id
       left join staff s on s.username = a.claimed_by
+      left join staff w on w.username = a.was_with
 """
 
 

@@ -23,6 +23,12 @@ _STRAY: Final = """
     delete from stray_callbacks where content_hash in (
         select content_hash from stray_callbacks where received_at < %(before)s limit %(limit)s)
 """
+# The newest stays: the watchdog asks when a screen was last seen.
+_CONSOLES: Final = """
+    delete from consoles where id in (
+        select id from consoles where seen_at < %(before)s and seen_at < (select max(seen_at) from consoles)
+         limit %(limit)s)
+"""
 
 
 async def retire(conn: Connection, settings: Settings, now: datetime) -> int:
@@ -30,6 +36,7 @@ async def retire(conn: Connection, settings: Settings, now: datetime) -> int:
     gone = 0
     for statement, days in (
         (_EVENTS, settings.events_keep_days),
+        (_CONSOLES, settings.events_keep_days),
         (_COMMANDS, settings.commands_keep_days),
         (_STRAY, settings.unreadable_keep_days),
     ):

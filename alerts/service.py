@@ -11,7 +11,7 @@ from datetime import datetime
 
 import aiomqtt
 
-from alerts import asks, calls, emergency, sending, store, visit_actions
+from alerts import asks, calls, emergency, leases_store, sending, store, visit_actions
 from alerts.deadlines import Deadlines
 from alerts.policy_store import Editions
 from alerts.providers import Provider, Table, table_of
@@ -19,6 +19,7 @@ from alerts.retention import retire
 from alerts.rising import raise_levels
 from alerts.supervision import Supervision
 from alerts.taking import Taking
+from alerts.tasks_service import Tasks
 from telecare.clock import Clock, format_instant
 from telecare.db import Connection, Pool, database_now
 from telecare.mqtt import client_for
@@ -70,12 +71,14 @@ class Engine:
             calls=keep_doing(self.call_step, asyncio.Event(), self.clock, poll_s, "calls"),
             visits=keep_doing(self.visit_step, asyncio.Event(), self.clock, poll_s, "visits"),
             services=keep_doing(self.emergency_step, asyncio.Event(), self.clock, poll_s, "services"),
+            leases=keep_doing(self.lease_step, asyncio.Event(), self.clock, poll_s, "leases"),
             messages=sending.run(
                 self.pool, self.settings, table_of(self.provider), self.now_of, messages, self.clock, poll_s
             ),
             commands=self.send_commands(commands, poll_s),
             retention=keep_doing(self.retire_step, asyncio.Event(), self.clock, _RETIRE_EVERY_S, "retention"),
             supervision=Supervision(self.pool, self.settings, self.clock, self.now_of).run(),
+            tasks=Tasks(self.pool, self.settings, self.clock, self.now_of).run(),
             alive=say_alive(self.pool, self.clock, "alerts", lambda: {"subscribed": self.subscribed}),
         )
 
@@ -98,6 +101,11 @@ class Engine:
         """Raise the levels whose time has come (`rising`); False when none is to be looked at."""
         async with self.pool.connection() as conn, conn.transaction():
             return await raise_levels(conn, self._editions, await self.now_of(conn))
+
+    async def lease_step(self) -> bool:
+        """Put alerts whose operator's screen is lost back into the queue; False when none is."""
+        async with self.pool.connection() as conn, conn.transaction():
+            return await leases_store.expire_lost(conn, self.settings, await self.now_of(conn)) > 0
 
     # ------------------------------------------------------------ contacts
 

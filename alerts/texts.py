@@ -78,3 +78,26 @@ def test_text(*, service: str, contact: str, at_local: datetime) -> str:
             f"{service}: this is the test message that you asked for. It works.",
         ]
     )
+
+
+def fault_text(*, service: str, phone: str, contact: str, person: str) -> str:
+    """Tells a contact who may know of it that the alarm cannot be relied on. It asks for nothing."""
+    return _fitting(
+        [
+            f"{service}: {contact}, {person}'s alarm is not working as it should. We are seeing to it. "
+            f"Questions? Call {phone}",
+            f"{service}: {person[:_NAME]}'s alarm is not working as it should. We are seeing to it. Call {phone}",
+            f"{service}: {person[:_NAME]}'s alarm is faulty. Call {phone}",
+        ]
+    )
+
+
+def fault_over_text(*, service: str, phone: str, contact: str, person: str) -> str:
+    """Tells those who were told of a fault that it is put right."""
+    return _fitting(
+        [
+            f"{service}: {contact}, {person}'s alarm works again. You do not need to do anything. "
+            f"Questions? Call {phone}",
+            f"{service}: {person[:_NAME]}'s alarm works again. Questions? Call {phone}",
+        ]
+    )

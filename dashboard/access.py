@@ -70,6 +70,11 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /console/alerts/{alert_id}/key-safe": CONSOLE,
     "POST /console/alerts/{alert_id}/review": SUPERVISING,
     "POST /console/alerts/{alert_id}/{step}": CONSOLE,
+    # tasks
+    "GET /tasks": CONSOLE,
+    "GET /tasks/new": CONSOLE,
+    "POST /tasks/new": CONSOLE,
+    "POST /tasks/{task_id}/done": CONSOLE,
     # records
     "GET /homes": RECORDS,
     "GET /homes/{home_id}": RECORDS,
@@ -152,11 +157,16 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /api/alerts/{alert_id}/agree": CONSOLE,
     "POST /api/alerts/{alert_id}/wrap-up": CONSOLE,
     "POST /api/alerts/{alert_id}/review": SUPERVISING,
+    "GET /api/tasks": CONSOLE,
+    "POST /api/tasks/{task_id}/done": CONSOLE,
     "GET /api/homes/{home_id}/timeline": RECORDS,
 }
 
 # On whose pages the watchdog's troubles are shown: those who can do something about them.
 HEAR_TROUBLES: Final = frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN})
+
+# Whose open page is a screen on which an alert is seen: their claims hang on one (alerts/leases.py).
+HAVE_SCREENS: Final = CONSOLE.roles
 
 HOME_PAGE: Final[dict[Role, str]] = {
     Role.OPERATOR: "/console",
@@ -170,6 +180,7 @@ HOME_PAGE: Final[dict[Role, str]] = {
 # What the top of each page leads to, for those who may go there.
 NAVIGATION: Final = (
     ("/console", "Alerts"),
+    ("/tasks", "Tasks"),
     ("/homes", "Homes"),
     ("/plans", "Plans to mend"),
     ("/messages", "Messages"),

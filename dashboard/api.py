@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -108,19 +108,23 @@ async def stream(
 
 
 async def _while_allowed(request: Request, first: str, events: AsyncGenerator[str]) -> AsyncIterator[str]:
-    """The events for as long as the session runs and the role stands."""
-    role = visitor_of(request).member.role
-    yield first
+    """The events for as long as the session runs and the role stands. Meanwhile a screen of theirs is connected."""
+    me = visitor_of(request)
+    role = me.member.role
     clock, every_s = asyncio.get_running_loop().time, parts_of(request).settings.who_every_s
     ask_again = clock() + every_s
-    async with aclosing(events):
-        async for event in events:
-            if clock() >= ask_again:
-                ask_again = clock() + every_s
-                visitor = await find_visitor(request)
-                if visitor is None or visitor.member.role is not role:
-                    return
-            yield event
+    is_screen = me.csrf is not None  # a program's stream is nobody who looks
+    console = parts_of(request).consoles.connected(me.member.username) if is_screen else nullcontext()
+    with console:
+        async with aclosing(events):
+            yield first
+            async for event in events:
+                if clock() >= ask_again:
+                    ask_again = clock() + every_s
+                    visitor = await find_visitor(request)
+                    if visitor is None or visitor.member.role is not role:
+                        return
+                yield event
 
 
 @router.get("/alerts/{alert_id}", response_model=models.WholeAlert, summary="One whole alert")

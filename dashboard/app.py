@@ -26,9 +26,11 @@ from dashboard import (
     pages_records,
     pages_roles,
     pages_states,
+    pages_tasks,
     pages_timeline,
     problems,
 )
+from dashboard.consoles import Consoles
 from dashboard.headers import SecurityHeaders
 from dashboard.login_limit import LoginLimit
 from dashboard.outcomes import api as reports_api
@@ -37,6 +39,7 @@ from dashboard.outcomes import pages_episodes, pages_import
 from dashboard.parts import Parts
 from dashboard.static import NotFetched, StaticFiles
 from dashboard.stream import Feed
+from dashboard.tasks_due import TasksDue
 from dashboard.troubles import Shouts
 from dashboard.views import Pages
 from telecare.db import open_pool
@@ -70,6 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
         pages_priorities,
         pages_performance,
         pages_carers,
+        pages_tasks,
         pages_timeline,
         pages_roles,
     )
@@ -94,20 +98,25 @@ async def _run(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         shouts = Shouts(pool, settings)
         feed = Feed(live, settings.database, settings.beat_s, shouts.as_data)
         await feed.start()
+        consoles, tasks_due = Consoles(live, settings.console_beat_s), TasksDue(pool)
         app.state.parts = Parts(
             settings=settings,
             static=static,
-            pages=Pages(settings, static, lambda: shouts.now),
+            pages=Pages(settings, static, lambda: shouts.now, lambda: tasks_due.now),
             logins=LoginLimit(settings.login_attempts),
             pool=pool,
             feed=feed,
             shouts=shouts,
+            consoles=consoles,
+            tasks_due=tasks_due,
             hashing=asyncio.Semaphore(_PASSWORDS_AT_A_TIME),
         )
         app.state.figures = health.Figures()
         background = [
             asyncio.create_task(feed.run(), name="live feed"),
             asyncio.create_task(shouts.run(), name="troubles"),
+            asyncio.create_task(consoles.run(), name="consoles"),
+            asyncio.create_task(tasks_due.run(), name="tasks due"),
         ]
         if not static.is_complete:
             background.append(asyncio.create_task(_fetch(static), name="fetch static files"))

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from alerts.emergency import Service
 from alerts.life import State
 from alerts.visiting import VisitState
+from alerts.tasks import TaskKind
 from telecare.vocabulary import PersonState
 
 PROBLEM_SCHEMA: Final[dict[str, Any]] = {
@@ -122,6 +123,7 @@ class ListedAlert(_Answer):
     address: str = Field(description="an incident's is the name of its area")
     postcode: str
     claimed_by_name: str | None
+    was_with: str | None = Field(description="whose screen was lost, where it waits again because of that")
     incident: IncidentNumbers | None
 
 
@@ -310,3 +312,40 @@ class Timeline(_Answer):
     alarms: list[TimelineAlarm]
     readings: list[TimelineReading]
     truncated: bool
+
+
+class Task(_Answer):
+    """Work for a day and a time."""
+
+    id: int
+    kind: TaskKind
+    words: str
+    due_at: datetime
+    overdue: bool
+    breached_at: datetime | None = Field(description="when it was found overdue")
+    made_at: datetime
+    made_by: str = Field(description="a user name, or `system`: a rule")
+    made_by_name: str
+    person: UUID | None
+    person_name: str | None
+    home: UUID | None
+    address: str
+    timezone: str
+    alert: int | None
+    done_at: datetime | None
+    done_by: str | None
+    done_by_name: str | None
+    done_how: str | None
+
+
+class TaskList(_Answer):
+    """Open tasks, those that are due first first."""
+
+    tasks: list[Task]
+
+
+class TaskDone(_Answer):
+    """A task that is done now."""
+
+    id: int
+    done_at: datetime

@@ -14,6 +14,7 @@ from telecare.errors import Refused
 from telecare.register import carers
 from telecare.register import homes as register
 from telecare.register.carers import Consent
+from telecare.vocabulary import PERSON_STATE_WORDS, STOPPED, PersonState
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
@@ -35,11 +36,13 @@ async def consent(request: Request, person_id: str, contact_id: str) -> Response
 
 @router.post("/people/{person_id}/contacts/{contact_id}/invite")
 async def invite(request: Request, person_id: str, contact_id: str) -> Response:
-    """Make a link for this contact, write to them, and show the link once."""
+    """Make a link for this contact, write to them, and show the link once. Not about somebody who has died or left."""
     settings = parts_of(request).settings
     async with database(request) as (conn, now), conn.transaction():
         record = await register.person(conn, register_id(person_id, "person"))
         contact = await carers.contact(conn, record["id"], register_id(contact_id, "contact"))
+        if PersonState(record["state"]) in STOPPED:
+            raise Refused(f"{PERSON_STATE_WORDS[PersonState(record['state'])]}: nobody is invited")
         by, valid = visitor_of(request).member.username, timedelta(days=settings.invitation_days)
         token = await carers.invite(conn, contact["id"], by, now, valid)
         called = record["known_as"] or record["name"].split(" ")[0]

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from alerts import queue, reach_store
+from alerts import queue, reach_store, tasks_store
 from alerts.reach import gap_words, gaps, problems_of
 from alerts.watchdog import store as watchdog
 from dashboard import store
@@ -109,6 +109,8 @@ async def person_page(
             "service_words": SERVICE_TYPE_WORDS[ServiceType(record["service_type"])],
             "escalation": await _escalation(conn, record["id"], now),
             "earlier": await queue.alerts_of_person(conn, record["id"], now),
+            "tasks": await tasks_store.tasks_of_person(conn, record["id"], now),
+            "may_invite": PersonState(record["state"]) not in STOPPED,
             "now": now,
         }
     return parts_of(request).pages.render(request, "person.html", status, context | (more or {}))

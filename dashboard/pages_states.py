@@ -12,7 +12,7 @@ from dashboard.api import register_id
 from dashboard.auth import GuardedRoute, visitor_of
 from dashboard.pages_plans import instant_from
 from dashboard.pages_records import person_page
-from dashboard.parts import database
+from dashboard.parts import database, parts_of
 from telecare.errors import Refused
 from telecare.register import homes as register
 from telecare.register.person_states import Change
@@ -39,7 +39,7 @@ async def change(request: Request, person_id: str) -> Response:
                 by=visitor_of(request).member.username,
                 role=visitor_of(request).member.role,
             )
-            await standing.change(conn, record["id"], new, now)
+            await standing.change(conn, parts_of(request).settings, record["id"], new, now)
     except Refused as problem:
         return await person_page(request, person_id, 422, {"problem": str(problem), "problem_at": "state"})
     return RedirectResponse(f"/people/{record['id']}#state", 303)

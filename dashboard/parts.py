@@ -9,9 +9,11 @@ from typing import Final
 
 from starlette.requests import HTTPConnection
 
+from dashboard.consoles import Consoles
 from dashboard.login_limit import LoginLimit
 from dashboard.static import StaticFiles
 from dashboard.stream import Feed
+from dashboard.tasks_due import TasksDue
 from dashboard.troubles import Shouts
 from dashboard.views import Pages
 from telecare.db import Connection, Pool, database_now
@@ -31,6 +33,8 @@ class Parts:
     pool: Pool
     feed: Feed
     shouts: Shouts
+    consoles: Consoles
+    tasks_due: TasksDue
     hashing: asyncio.Semaphore  # checking a password takes 64 MiB: a few at a time
 
 

@@ -39,8 +39,18 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def _end_what_nobody_takes(listener: socket.socket, after_s: float) -> None:
+    """Have the kernel end connections whose other end takes nothing: a computer without power says no goodbye.
+
+    An event stream always has a beat under way. What is accepted inherits the option; a system without it waits longer.
+    """
+    if listener.family in (socket.AF_INET, socket.AF_INET6) and hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(after_s * 1000))
+
+
 async def serve(settings: Settings, listener: socket.socket, stop: asyncio.Event) -> None:
     """Serve on `listener` until `stop`."""
+    _end_what_nobody_takes(listener, settings.stream_unheard_s)
     server = Server(create_app(settings), settings)
 
     async def stopping() -> None:

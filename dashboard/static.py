@@ -33,7 +33,16 @@ TAKEN: Final = {
     "package/dist/govuk/govuk-frontend.min.js": "govuk-frontend.min.js",
     "package/README.md": "govuk-frontend.README.md",
 }
-OURS: Final = ("telecare.css", "page.js", "progress.js", "console.js", "trouble.js", "ticker.js", "icon.svg")
+OURS: Final = (
+    "telecare.css",
+    "page.js",
+    "progress.js",
+    "console.js",
+    "trouble.js",
+    "present.js",
+    "ticker.js",
+    "icon.svg",
+)
 SERVED: Final = frozenset({*OURS, "govuk-frontend.min.css", "govuk-frontend.min.js"})
 # The package's typeface may be used on GOV.UK only; without these rules no browser asks for it.
 _FONT: Final = re.compile(rb"@font-face\{[^}]*\}")

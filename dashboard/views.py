@@ -13,8 +13,9 @@ from alerts.calls import BY_HAND, RESULT_WORDS, Result
 from alerts.emergency import NEWS_WORDS
 from alerts.incidents.checks import CHECK_WORDS
 from alerts.knowing import DECISION_WORDS
+from alerts.tasks import TASK_WORDS, TaskKind
 from alerts.visiting import ISTUMBLE, NEXT, VISIT_WORDS
-from dashboard.access import HEAR_TROUBLES, navigation
+from dashboard.access import HAVE_SCREENS, HEAR_TROUBLES, navigation
 from dashboard.fall_svg import NARROW, draw
 from dashboard.fall_trace import sentence, table
 from dashboard.fall_words import rest_of
@@ -103,9 +104,15 @@ ANNOUNCED_WORDS: Final = {
 class Pages:
     """Renders pages."""
 
-    def __init__(self, settings: Settings, static: StaticFiles, shouts: Callable[[], Sequence[Shout]]) -> None:
-        """`shouts` says what is wrong with the service just now."""
-        self._shouts = shouts
+    def __init__(
+        self,
+        settings: Settings,
+        static: StaticFiles,
+        shouts: Callable[[], Sequence[Shout]],
+        tasks_due: Callable[[], tuple[int, int]],
+    ) -> None:
+        """`shouts` says what is wrong with the service now; `tasks_due` how many tasks are due, and how many overdue."""
+        self._shouts, self._tasks_due = shouts, tasks_due
         self._settings = settings
         self._static = static
         self._environment = Environment(
@@ -124,7 +131,7 @@ class Pages:
             instant=instant, clock=clock_time, short=short_time, ago=ago, span=span, kind=kind_words, cause=cause_words,
             outcome=outcome_words, confirmed=confirmed_words, level=level_words, log_text=log_text, number=number,
             age=age_in_years, month=month_words, rest_of=rest_of, fall_sentence=sentence, fall_table=table,
-            person_state=person_state_words, moment=parse_instant,
+            person_state=person_state_words, moment=parse_instant, task_kind=task_kind_words,
         )  # fmt: skip
         self._environment.globals.update(
             asset=static.url, LOG_WORDS=LOG_WORDS, STATE_WORDS=STATE_WORDS, MESSAGE_WORDS=MESSAGE_WORDS,
@@ -150,7 +157,9 @@ class Pages:
             "service_phone": settings.service_phone,
             "demo": settings.demo,
             "hears_troubles": visitor is not None and visitor.member.role in HEAR_TROUBLES,
+            "has_screen": visitor is not None and visitor.csrf is not None and visitor.member.role in HAVE_SCREENS,
             "troubles": self._shouts(),
+            "tasks_due": self._tasks_due(),
             "oncall_phone": settings.oncall_phone,
             "zone": _zone(ZONE).key if isinstance(_zone(ZONE), ZoneInfo) else "UTC",
             "design_system": self._static.has_design_system,
@@ -220,6 +229,11 @@ def level_words(priority: int) -> str:
 def person_state_words(state: str) -> str:
     """How a person stands with the service, in words."""
     return PERSON_STATE_WORDS[PersonState(state)]
+
+
+def task_kind_words(kind: str) -> str:
+    """Where a task comes from, in words."""
+    return TASK_WORDS[TaskKind(kind)]
 
 
 def cause_words(cause: str) -> str:
@@ -303,6 +317,7 @@ _SPECIAL: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "repeated": _alarm,
     "visit": _visit,
     "taken-over": lambda detail: f"from {detail.get('from', '?')}: {detail.get('reason', '')}",
+    "claim-expired": lambda detail: f"was with {detail.get('was_with', '?')}, whose screen is no longer connected",
     "announced": lambda detail: ANNOUNCED_WORDS.get(detail.get("text", ""), str(detail.get("text", ""))),
     "welfare-due": lambda detail: _sentence(detail.get("because")) or "Is the person safe?",
     "re-sounded": lambda detail: _sentence(detail.get("because")),

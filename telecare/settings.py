@@ -182,6 +182,15 @@ class Settings(BaseSettings):
     login_attempts: int = Field(10, ge=1, description="failed logins per name or address in 5 minutes before waiting")
     who_every_s: Seconds = Field(30, description="an event stream asks this often whether its session still runs")
     beat_s: Seconds = Field(5, description="the event stream says that it lives this often")
+    console_beat_s: Seconds = Field(5, description="the dashboard writes down this often which screens are connected")
+    stream_unheard_s: Seconds = Field(15, description="a stream whose screen takes nothing for this long has ended")
+    claim_lease_s: Seconds = Field(30, description="a screen is lost this long: its operator's alerts wait anew")
+    no_console_s: Seconds = Field(60, description="no screen for this long, with an alert open, is a trouble")
+    no_console_idle_s: Seconds = Field(600, description="no screen for this long is a trouble with no alert open too")
+    tasks_every_s: Seconds = Field(60, description="the reasons for tasks are looked at this often")
+    kit_back_days: float = Field(14, gt=0, le=365, description="equipment is back this long after a service has ended")
+    keys_back_days: float = Field(7, gt=0, le=365, description="keys are given back this long after that")
+    untested_days: float = Field(14, gt=0, le=365, description="a contact is tested this long after it is noticed")
 
     @field_validator("database_url")
     @classmethod

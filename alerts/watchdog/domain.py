@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
+from alerts.leases import Screens
 from telecare.heartbeat import STALE_AFTER_S
 
 SERVICE: Final = "watchdog"  # as it calls itself in its heartbeat
@@ -16,6 +17,7 @@ SERVICES: Final = (
     "detection",
 )  # without any one of them something is missed
 CARRY_ON: Final = "Alarms may not be reaching this screen. Ring the engineer on call now"
+COME_BACK: Final = "Ring the monitoring centre: somebody opens the list of alerts at once"
 RESTART: Final = "The engineer on call restarts it and reads its log"
 _TRY_FIRST: Final = timedelta(seconds=2)  # before the engineer is told again when nobody took it; doubles
 _TRY_MOST: Final = timedelta(seconds=30)
@@ -118,6 +120,26 @@ def troubles_of_signs(signs: Signs, now: datetime, *, overdue_after_s: float, pa
             words, patience = f"The service {service} does not hear its messages.", timedelta(seconds=patience_s)
             found.append(Trouble(key=f"signs:{service}", words=words, patience=patience))
     return found
+
+
+def trouble_of_screens(
+    screens: Screens, now: datetime, *, counted_from: datetime | None, with_alerts_s: float, idle_s: float
+) -> list[Trouble]:
+    """The trouble that nobody can see an alert: no screen of an operator or supervisor is connected (PRACTICE A10).
+
+    Where there never was one (in a demo: since `counted_from`, its start), nobody is missed. A dashboard that has come
+    back gives the screens the whole time anew.
+    """
+    seen = screens.last_seen
+    if seen is None or (counted_from is not None and seen < counted_from):
+        return []
+    gone = now - max(seen, screens.working_since or seen)
+    is_awaited = screens.open_since is not None
+    if gone <= timedelta(seconds=with_alerts_s if is_awaited else idle_s):
+        return []
+    what = "alerts are open, and " if is_awaited else ""
+    words = f"{what}no operator's or supervisor's screen has been connected for {gone.total_seconds():.0f} s."
+    return [Trouble(key="screens:none", words=f"{words[0].upper()}{words[1:]}", advice=COME_BACK)]
 
 
 def _silent(beat: tuple[datetime, Mapping[str, Any]] | None, now: datetime) -> str:

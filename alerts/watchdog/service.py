@@ -18,6 +18,7 @@ import aiomqtt
 import psycopg
 from psycopg import AsyncConnection
 
+from alerts import leases_store
 from alerts.audit import service as audit
 from alerts.settings import ladder
 from alerts.watchdog import domain, store
@@ -59,6 +60,8 @@ class Watchdog:
         self._messages: dict[UUID, Message] = {}  # that wait for the database
         self._message: Message | None = None  # that nobody has taken yet
         self._adopted = False
+        # A demo that nobody has looked at yet misses nobody.
+        self._screens_from = clock.now() if settings.demo else None
         self._may_ping = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -166,6 +169,11 @@ class Watchdog:
                 signs = await store.signs(conn, now, settings.watchdog_waiting_s)
                 limits = {"overdue_after_s": settings.watchdog_overdue_s, "patience_s": settings.watchdog_patience_s}
                 self._note("signs", domain.troubles_of_signs(signs, now, **limits))
+                screens = await leases_store.screens(conn, now)
+                self._note("screens", domain.trouble_of_screens(
+                    screens, now, counted_from=self._screens_from,
+                    with_alerts_s=settings.no_console_s, idle_s=settings.no_console_idle_s,
+                ))  # fmt: skip
                 try:
                     await self._write_down(conn, now)
                 except (psycopg.OperationalError, psycopg.InternalError) as problem:  # a full disk, or read-only

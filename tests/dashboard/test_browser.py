@@ -182,8 +182,8 @@ async def busy(world: World) -> dict[str, list[str]]:
         by = {"note": "Her daughter, by telephone", "by": "supervisor", "role": Role.SUPERVISOR}
         died = Change(state=PersonState.DECEASED, **by)
         faulty = Change(state=PersonState.KIT_FAULT, due_at=now + timedelta(hours=1), **by)
-        await standing.change(conn, world.people["hub-6"], died, now)
-        await standing.change(conn, world.people["hub-1"], faulty, now)
+        await standing.change(conn, world.settings, world.people["hub-6"], died, now)
+        await standing.change(conn, world.settings, world.people["hub-1"], faulty, now)
     async with world.pool.connection() as conn:
         await conn.execute("update alerts set raised_at = raised_at - interval '95 s' where kind = 'smoke'")
         await conn.execute(

@@ -81,7 +81,7 @@ async def test_no_message_slips_in_beside_the_news(served: World) -> None:
     async with served.pool.connection() as other:
         async with served.pool.connection() as news:
             now = await database_now(news)
-            await standing.change(news, served.people["hub-1"], new, now)
+            await standing.change(news, served.settings, served.people["hub-1"], new, now)
             queued = asyncio.create_task(
                 asks_store.queue_message(other, contact, "07700 900456", "Hello", "test", "k", now, None)
             )
@@ -202,7 +202,7 @@ async def test_a_change_that_is_refused_leaves_no_trace(served: World) -> None:
     async with served.pool.connection() as conn:
         new = Change(state=PersonState.ENDED, note="x", by="operator", role=Role.OPERATOR)
         with pytest.raises(Refused):
-            await standing.change(conn, served.people["hub-1"], new, await database_now(conn))
+            await standing.change(conn, served.settings, served.people["hub-1"], new, await database_now(conn))
     assert await one(served.pool, "select count(*) from person_states") == 0
 
 

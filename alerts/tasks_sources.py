@@ -73,7 +73,8 @@ async def no_answers(conn: Connection, settings: Settings, now: datetime) -> lis
               from alert_log l
               join asks k on k.alert_id = l.alert_id and k.answer is null
               join contacts c on c.id = k.contact_id and c.name = l.detail ->> 'contact' and c.has_key
-              join people p on p.id = c.person_id join homes h on h.id = p.home_id join councils z on z.id = h.council_id
+              join people p on p.id = c.person_id
+              join homes h on h.id = p.home_id join councils z on z.id = h.council_id
              where l.at > %(since)s and l.at <= %(now)s and l.what = 'contact-tried' and l.who = 'system'
                and p.state <> all(%(stopped)s)
              order by k.alert_id, c.id, l.id""",

@@ -111,7 +111,7 @@ class Pages:
         shouts: Callable[[], Sequence[Shout]],
         tasks_due: Callable[[], tuple[int, int]],
     ) -> None:
-        """`shouts` says what is wrong with the service now; `tasks_due` how many tasks are due, and how many overdue."""
+        """`shouts` says what is wrong with the service now; `tasks_due` how many tasks are due, and overdue."""
         self._shouts, self._tasks_due = shouts, tasks_due
         self._settings = settings
         self._static = static

@@ -1,4 +1,4 @@
-"""Dated tasks: what asks for one, each once; ended with its reason or by hand; and what contacts are told of a fault."""
+"""Dated tasks: what asks for one, each once; ended with its reason or by hand; what contacts are told of a fault."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, time, timedelta

@@ -22,7 +22,8 @@ def quick(world: World) -> World:
 async def test_a_screen_is_seen_while_its_stream_is_open_and_its_end_is_told(world: World) -> None:
     async with listening(quick(world).settings) as world.base, world.browser_session("operator") as browser:
         async with browser.stream("GET", "/api/alerts/stream") as answer:
-            await Events(answer.aiter_lines()).next()
+            heard = Events(answer.aiter_lines())
+            await heard.next()
             await until(lambda: there(world, "closed_at is null"))
             first = await one(world.pool, "select seen_at from consoles")
             await until(lambda: there(world, "closed_at is null and seen_at > %s", first))

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from alerts.emergency import Service
 from alerts.life import State
-from alerts.visiting import VisitState
 from alerts.tasks import TaskKind
+from alerts.visiting import VisitState
 from telecare.vocabulary import PersonState
 
 PROBLEM_SCHEMA: Final[dict[str, Any]] = {

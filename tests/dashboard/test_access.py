@@ -60,6 +60,7 @@ def filled(path: str, world: World, alert: int) -> str:
         "{contact_id}": str(world.contacts["hub-1"]),
         "{ask_id}": str(uuid7()),
         "{call_id}": str(uuid7()),
+        "{task_id}": "1",
     }
     for name, value in values.items():
         path = path.replace(name, value)

@@ -14,7 +14,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
 
-from alerts import actions, knowing, standing, visit_actions
+from alerts import actions, knowing, standing, tasks_store, visit_actions
 from alerts.emergency import Service
 from alerts.visiting import VisitState
 from telecare.db import database_now
@@ -202,6 +202,10 @@ async def busy(world: World) -> dict[str, list[str]]:
                insert into oncall_messages (id, about, body, made_at, attempts, failure)
                values (gen_random_uuid(), 'trouble', 'Alarms may not reach people.', now(), 2, 'it answers 503')"""
         )
+        for days in (-1, 2):
+            due, person = now + timedelta(days=days), world.people["hub-3"]
+            words = f"Ring about the key {'w' * 60}"
+            await tasks_store.add(conn, words, due, "operator", due - timedelta(days=3), person_id=person)
         now_reading = (await (await conn.execute("select now()")).fetchone() or (None,))[0]
     await world.reading("hub-1", "pir-hall", "motion", 1.0, now_reading)
     waiting = await world.alert("hub-5", "smoke")
@@ -218,7 +222,7 @@ async def busy(world: World) -> dict[str, list[str]]:
         "operator": ["/console", *alerts, "/homes", "/homes?q=flat", f"/homes/{home}",
                      f"/homes/{home}/timeline", f"/people/{person}", f"/people/{world.people['hub-6']}",
                      f"/people/{person}/plan", f"/people/{person}/escalation", "/plans", "/messages", "/nothing",
-                     "/priorities"],
+                     "/priorities", "/tasks", f"/tasks/new?person={person}", f"/people/{world.people['hub-3']}"],
         "supervisor": ["/priorities", "/performance", "/performance?from=x", f"/people/{person}/escalation"],
         "responder": ["/responder"], "carer": ["/carer", "/console", *links], "commissioner": ["/commissioning"],
         "admin": ["/admin"],

@@ -10,13 +10,13 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 
 import httpx
 import pytest
 
-from alerts import calls
+from alerts import calls, tasks_store
 from dashboard.access import ACCESS, Access, Reach
 from telecare.db import database_now
 from telecare.vocabulary import Role
@@ -32,6 +32,8 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /episodes/{episode_id}": GOOD | {"started_on": "1/1/2025"} | ENDED | {"ended_on": "1/2/2025", "version": "1"},
     "POST /episodes/people/{person_id}/reference": {"reference": "NEW-1"},
     "POST /api/alerts/{alert_id}/calls/{call_id}/result": {"result": "spoke"},
+    "POST /tasks/{task_id}/done": {"how": "Rang"},
+    "POST /api/tasks/{task_id}/done": {"how": "Rang"},
     "POST /people/{person_id}/state": {"state": "kit-fault", "note": "Battery"},
     "POST /people/{person_id}/recordings": {"given": "yes", "said": "On the phone"},
     "POST /people/{person_id}/escalation": {"service_type": "silver"},
@@ -81,12 +83,15 @@ async def things(town: Town) -> dict[str, tuple[str, str]]:
             now = await database_now(conn)
             call = await calls.start(conn, world.settings, number, "operator", "landline", None, now)
             await calls.finish(conn, number, call, "operator", calls.Result.SILENCE, "", now)
+            due = now + timedelta(days=1)
+            task = await tasks_store.add(conn, "Ring", due, "operator", now, person_id=world.people[hub])
         episode = await town.add_episode(world.people[hub], council, TODAY, **GOOD | {"started_on": "1/1/2025"})
         async with world.browser_session(council) as browser:
             sent = await upload(browser, b"person,reason,started_on\nnobody,fall,1/1/2026\n")
         ids = {
             "{alert_id}": number,
             "{call_id}": call,
+            "{task_id}": task,
             "{ask_id}": await one(world.pool, "select id from asks where alert_id = %s", number),
             "{home_id}": world.homes[hub],
             "{person_id}": world.people[hub],
@@ -125,10 +130,14 @@ async def ask(browser: httpx.AsyncClient, token: str, key: str, address: str) ->
 
 
 async def everything(town: Town) -> dict[str, str]:
-    """What the database holds, table by table; without sessions, which those who are refused begin too."""
+    """What the database holds, table by table; without heartbeats and sessions, which also the refused begin."""
     tables = await rows(town.world.pool, "select tablename from pg_tables where schemaname = 'public'")
     content = "select coalesce(md5(string_agg(t::text, '|' order by t::text)), '') from {} t"
-    return {table: await one(town.world.pool, content.format(table)) for (table,) in tables if table != "sessions"}
+    return {
+        table: await one(town.world.pool, content.format(table))
+        for (table,) in tables
+        if table not in ("sessions", "service_heartbeats")
+    }
 
 
 @asynccontextmanager

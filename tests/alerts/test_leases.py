@@ -149,7 +149,7 @@ async def test_who_takes_over_has_a_lease_of_their_own(world: World) -> None:
     number = await claimed(world)
     world.now = after(20)
     await seen(world, "second")
-    await world.act(actions.take_over, world.settings, number, "second", "He is in a call", world.now)
+    await world.act(actions.take_over, number, "second", "He is in a call", world.now)
     assert not await lost(world, 25)
     assert await lost(world, 10)
     (alert,) = await world.open()

@@ -275,6 +275,32 @@ async def test_an_orphan_is_found_by_a_look_and_what_the_audit_finds_is_a_troubl
     assert {"signs:unplaced", "audit:I1"}.isdisjoint(made.board.open)
 
 
+async def test_an_empty_room_is_told_to_the_engineer_until_somebody_is_back(
+    pool: Pool, quick: Settings, phone: Phone
+) -> None:
+    made = watchdog(quick.model_copy(update={"demo": False}), phone)
+    demo = watchdog(quick)  # nobody has looked at it since it began
+    async with pool.connection() as conn:
+        await conn.execute(
+            """insert into staff (id, username, display_name, role, password_hash)
+               values (gen_random_uuid(), 'operator', 'Operator', 'operator', 'none');
+               insert into consoles (id, username, opened_at, seen_at)
+               select gen_random_uuid(), 'operator', t, t from (select now() - interval '11 minutes') old (t)"""
+        )
+    await made.look_step()
+    await demo.look_step()
+    words = made.board.open["screens:none"].trouble.words
+    assert words.startswith("No operator's or supervisor's screen has been connected for 66")
+    assert "screens:none" not in demo.board.open
+    await made.call_step()
+    assert "screens:none" in [one["key"] for one in phone.told[0]["troubles"]]
+    async with pool.connection() as conn:
+        await conn.execute("update consoles set seen_at = now()")
+    await made.look_step()
+    assert "screens:none" not in made.board.open
+    assert await one(pool, "select ended_at is not null from troubles where key = 'screens:none'")
+
+
 async def test_a_database_that_only_lets_us_read_is_a_trouble(
     pool: Pool, quick: Settings, postgres: Any, database_url: str
 ) -> None:

@@ -182,9 +182,13 @@ class Settings(BaseSettings):
     login_attempts: int = Field(10, ge=1, description="failed logins per name or address in 5 minutes before waiting")
     who_every_s: Seconds = Field(30, description="an event stream asks this often whether its session still runs")
     beat_s: Seconds = Field(5, description="the event stream says that it lives this often")
-    console_beat_s: Seconds = Field(5, description="the dashboard writes down this often which screens are connected")
+    console_beat_s: float = Field(
+        5, gt=0, le=8, description="the dashboard writes down this often which screens are connected, in s"
+    )
     stream_unheard_s: Seconds = Field(15, description="a stream whose screen takes nothing for this long has ended")
-    claim_lease_s: Seconds = Field(30, description="a screen is lost this long: its operator's alerts wait anew")
+    claim_lease_s: float = Field(
+        30, ge=12, description="a screen is lost this long, in s: its operator's alerts wait anew"
+    )
     no_console_s: Seconds = Field(60, description="no screen for this long, with an alert open, is a trouble")
     no_console_idle_s: Seconds = Field(600, description="no screen for this long is a trouble with no alert open too")
     tasks_every_s: Seconds = Field(60, description="the reasons for tasks are looked at this often")

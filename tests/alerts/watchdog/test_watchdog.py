@@ -287,11 +287,11 @@ async def test_an_empty_room_is_told_to_the_engineer_until_somebody_is_back(
                insert into consoles (id, username, opened_at, seen_at)
                select gen_random_uuid(), 'operator', t, t from (select now() - interval '11 minutes') old (t)"""
         )
-    await made.look_step()
     await demo.look_step()
-    words = made.board.open["screens:none"].trouble.words
-    assert words.startswith("No operator's or supervisor's screen has been connected for 66")
     assert "screens:none" not in demo.board.open
+    await made.look_step()
+    words = made.board.open["screens:none"].trouble.words
+    assert words.startswith("No operator's or supervisor's screen has been connected for 6")
     await made.call_step()
     assert "screens:none" in [one["key"] for one in phone.told[0]["troubles"]]
     async with pool.connection() as conn:

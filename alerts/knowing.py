@@ -1,16 +1,17 @@
 """What people find out and write up about an alert: the need, who agrees to a silent close, the wrap-up, the review."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from psycopg.errors import UniqueViolation
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from alerts import store
+from alerts import store, tasks_store
 from alerts.actions import OVER, TEXT_LIMIT, own
 from alerts.errors import Conflict, Incomplete
+from alerts.tasks import TaskKind
 from alerts.visiting import ISTUMBLE
 from telecare.db import Connection
 from telecare.errors import NotFound
@@ -25,6 +26,7 @@ DECISION_WORDS: Final[dict[str, str]] = {
     "watch": "Keep watching",
 }
 SCORES: Final = (0, 100)
+_FOLLOW_UP: Final = timedelta(days=1)  # what is to be followed up is due by then, for somebody to give another day
 
 
 async def assess(
@@ -107,8 +109,11 @@ async def agree(conn: Connection, alert_id: int, by: str, why: str, now: datetim
 async def wrap_up(conn: Connection, alert_id: int, by: str, written: Mapping[str, Any], now: datetime) -> None:
     """Write the alert up before it is closed; the person must be safe. Written again, the last one counts.
 
+    What is to be followed up becomes a task.
+
     Raises:
         NotFound, Conflict: there is no such alert, it is not theirs, or nobody has confirmed that the person is safe.
+        Incomplete: the follow-up is too long.
     """
     async with conn.transaction():
         await own(conn, alert_id, by)
@@ -119,6 +124,9 @@ async def wrap_up(conn: Connection, alert_id: int, by: str, written: Mapping[str
         if cursor.rowcount == 0:
             raise Conflict("nobody has confirmed that the person is safe", claimed_by=by, state="claimed")
         await store.log(conn, alert_id, now, by, "wrapped-up", dict(written))
+        if follow_up := str(written.get("follow_up") or "").strip():
+            due_at = now + _FOLLOW_UP
+            await tasks_store.add(conn, follow_up, due_at, by, now, alert_id=alert_id, kind=TaskKind.FOLLOW_UP)
         await store.publish_change(conn, alert_id, now)
 
 

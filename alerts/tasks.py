@@ -13,7 +13,9 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from alerts.civil import next_morning, soon_by_day
+from alerts.reach import Problem, gap_words
 from telecare.vocabulary import PersonState
+from telecare.wall_clock import Span
 
 WORDS_LIMIT: Final = 1000  # characters of what is to be done, and of how it was done
 _TEST_AGAIN: Final = timedelta(days=2)
@@ -176,6 +178,24 @@ def of_no_answer(fact: NoAnswer) -> Wanted:
         fact.person, TaskKind.NO_ANSWER, f"no-answer:{fact.alert_id}:{fact.contact_id}", words,
         next_morning(fact.at, zone), fact.alert_id,
     )  # fmt: skip
+
+
+def of_plan(
+    person: Person, problems: Sequence[Problem], gaps: Sequence[Span], now: datetime, within: timedelta
+) -> list[Wanted]:
+    """What of an escalation plan is to be mended: its problems, and the first hours in which nobody could be asked."""
+    made = []
+    if problems:
+        words = f"{person.name}'s plan cannot work as it is. " + ". ".join(one.words for one in problems) + "."
+        made.append(
+            _about(person, TaskKind.PLAN_PROBLEM, f"plan-problem:{person.id}", words[:WORDS_LIMIT], now + within)
+        )
+    if gaps:
+        gap = gaps[0]
+        words = f"{person.name}: {gap_words(gap, person.zone)[:1].lower()}{gap_words(gap, person.zone)[1:]}."
+        key = f"rota-gap:{person.id}:{gap.end:%Y-%m-%dT%H:%M}"  # a gap that has begun is the same one
+        made.append(_about(person, TaskKind.ROTA_GAP, key, words, max(gap.start, now)))
+    return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """Where tasks come from. A source reads facts and says which tasks they want; a new one is one line in SOURCES."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from alerts import tasks
+from alerts import reach_store, tasks
 from alerts.civil import at_night
 from alerts.tasks import Person, TaskKind, Wanted
 from telecare.db import Connection
@@ -105,9 +106,32 @@ async def untested(conn: Connection, settings: Settings, now: datetime) -> list[
     return [one for one in found if one is not None]
 
 
+async def plans_to_mend(conn: Connection, settings: Settings, now: datetime) -> list[Wanted]:
+    """Plans that cannot work, and hours of the next two days in which nobody could be asked to go."""
+    plans = await reach_store.all_plans(conn)
+    mend = await asyncio.to_thread(reach_store.to_mend, plans, now)  # thousands of plans take a second of reckoning
+    if not mend:
+        return []
+    rows = await _rows(
+        conn,
+        """select p.id, p.home_id, p.name, z.timezone from people p
+             join homes h on h.id = p.home_id join councils z on z.id = h.council_id where p.id = any(%(ids)s)""",
+        ids=[one.person_id for one in mend],
+    )
+    people = {row[0]: _person(row) for row in rows}
+    within = timedelta(days=settings.untested_days)
+    return [
+        task
+        for one in mend
+        if one.person_id in people
+        for task in tasks.of_plan(people[one.person_id], one.problems, one.gaps, now, within)
+    ]
+
+
 SOURCES: Final[tuple[Source, ...]] = (
     Source((TaskKind.AWAY_OVER,), away_over),
     Source((TaskKind.KIT_FAULT, TaskKind.KEYS_BACK, TaskKind.KIT_BACK), standings),
     Source((TaskKind.NO_ANSWER,), no_answers, ends=False),
     Source((TaskKind.UNTESTED, TaskKind.TEST_FAILED), untested),
+    Source((TaskKind.ROTA_GAP, TaskKind.PLAN_PROBLEM), plans_to_mend),
 )

@@ -150,7 +150,7 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /api/alerts/{alert_id}/check-homes": CONSOLE,
     "POST /api/alerts/{alert_id}/assess": CONSOLE,
     "POST /api/alerts/{alert_id}/emergency": CONSOLE,
-    "POST /api/alerts/{alert_id}/emergency/{call_id}": CONSOLE,
+    "POST /api/alerts/{alert_id}/emergency/{emergency_id}": CONSOLE,
     "POST /api/alerts/{alert_id}/visits/{visit_id}": TEAM,
     "POST /api/alerts/{alert_id}/visits/{visit_id}/check-in": TEAM,
     "POST /api/alerts/{alert_id}/visits/{visit_id}/panic": TEAM,

@@ -24,10 +24,10 @@ async def call_service(request: Request, number: AlertNumber, body: steps.CallSe
     return await take(request, number, body)
 
 
-@router.post("/emergency/{call_id}", response_model=models.ListedAlert, summary="What is heard of a service")
-async def service_news(request: Request, number: AlertNumber, call_id: str, body: steps.ServiceNews) -> Response:
+@router.post("/emergency/{emergency_id}", response_model=models.ListedAlert, summary="What is heard of a service")
+async def service_news(request: Request, number: AlertNumber, emergency_id: str, body: steps.ServiceNews) -> Response:
     """That it arrived, when it comes, or how it ended."""
-    return await take(request, number, body.model_copy(update={"call": register_id(call_id, "call")}))
+    return await take(request, number, body.model_copy(update={"call": register_id(emergency_id, "call")}))
 
 
 @router.post("/visits/{visit_id}", response_model=models.ListedAlert, summary="The next step of a visit")

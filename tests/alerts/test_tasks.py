@@ -24,6 +24,7 @@ from telecare.register.person_states import Change
 from telecare.register.plans import CarePlan
 from telecare.settings import Settings
 from telecare.vocabulary import PersonState, Role
+from telecare.wall_clock import Span
 from tests.alerts.test_engine import NOON, World, world
 from tests.helpers import one, rows
 
@@ -233,6 +234,32 @@ async def test_contacts_are_tested(world: World, rules: Round) -> None:
         assert len(await rules.open(TaskKind.UNTESTED)) == 1  # the other contact's
         assert len(await rules.open(TaskKind.TEST_FAILED)) == open_tests
     assert await one(world.pool, "select count(*) from tasks where kind = 'test-failed'") == 2
+
+
+async def test_a_plan_with_nobody_on_it_is_mended(world: World, rules: Round) -> None:
+    await rules.at(world.now)
+    kinds = "select kind from tasks where done_at is null and kind in ('plan-problem', 'rota-gap')"
+    assert await rows(world.pool, kinds) == []
+    await rows(world.pool, "update contacts set phone = '', email = ''")
+    await rules.at(world.now)
+    assert ("plan-problem",) in await rows(world.pool, kinds)
+    words = await one(world.pool, "select words from tasks where kind = 'plan-problem'")
+    assert "None of the contacts can be asked to go" in words
+    await rows(world.pool, "update contacts set phone = '07700 900001'")
+    await rules.at(world.now)
+    assert await rows(world.pool, kinds) == []
+
+
+def test_a_gap_in_a_rota_is_due_when_it_begins_and_one_that_has_begun_is_the_same_task() -> None:
+    mary_green = tasks.Person(id=UUID(int=1), home_id=UUID(int=2), name="Mary Green", zone=LONDON)
+    end = NOON + timedelta(hours=20)
+    ahead, later = Span(NOON + timedelta(hours=10), end), Span(NOON + timedelta(hours=30), NOON + timedelta(hours=31))
+    (task,) = tasks.of_plan(mary_green, [], [ahead, later], NOON, timedelta(days=14))
+    assert (task.kind, task.due_at) == (TaskKind.ROTA_GAP, ahead.start)
+    assert task.words == "Mary Green: nobody can be asked: Tue 22:00 to Wed 08:00."
+    (begun,) = tasks.of_plan(mary_green, [], [Span(NOON, end)], NOON + timedelta(hours=12), timedelta(days=14))
+    assert begun.key == task.key
+    assert tasks.of_plan(mary_green, [], [], NOON, timedelta(days=14)) == []
 
 
 async def test_the_rules_ask_nothing_about_who_has_died(world: World, rules: Round) -> None:

@@ -10,6 +10,7 @@ from dashboard import models
 from telecare.vocabulary import Role
 from tests.dashboard.test_pages import words
 from tests.dashboard.world import World, csrf_of
+from tests.helpers import rows
 
 
 @pytest.fixture
@@ -148,6 +149,7 @@ async def test_a_responder_takes_the_steps_of_their_own_visit_by_the_api(served:
         assert (await post("operator", "review", score=1, words="x")).status_code == 403
         assert (await post("supervisor", "review", score=1, words="x")).status_code == 409  # it is open
     assert (await whole(served, number))["wrap_up"]["follow_up"] == "fit a rail"
+    assert await rows(served.pool, "select kind, words, alert_id from tasks") == [("follow-up", "fit a rail", number)]
 
 
 async def test_the_log_says_in_words_what_was_missed(served: World, number: int) -> None:

@@ -16,7 +16,8 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from alerts import calls, tasks_store
+from alerts import actions, calls, tasks_store
+from alerts.emergency import Service
 from dashboard.access import ACCESS, Access, Reach
 from telecare.db import database_now
 from telecare.vocabulary import Role
@@ -32,6 +33,8 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /episodes/{episode_id}": GOOD | {"started_on": "1/1/2025"} | ENDED | {"ended_on": "1/2/2025", "version": "1"},
     "POST /episodes/people/{person_id}/reference": {"reference": "NEW-1"},
     "POST /api/alerts/{alert_id}/calls/{call_id}/result": {"result": "spoke"},
+    "POST /api/alerts/{alert_id}/emergency/{emergency_id}": {"news": "new-eta", "minutes": 5},
+    "POST /api/alerts/{alert_id}/visits/{visit_id}": {"to": "accepted"},
     "POST /tasks/{task_id}/done": {"how": "Rang"},
     "POST /api/tasks/{task_id}/done": {"how": "Rang"},
     "POST /people/{person_id}/state": {"state": "kit-fault", "note": "Battery"},
@@ -83,6 +86,8 @@ async def things(town: Town) -> dict[str, tuple[str, str]]:
             now = await database_now(conn)
             call = await calls.start(conn, world.settings, number, "operator", "landline", None, now)
             await calls.finish(conn, number, call, "operator", calls.Result.SILENCE, "", now)
+            ambulance = await actions.call_service(conn, world.settings, number, "operator", Service.AMBULANCE, now)
+            visit = await actions.dispatch(conn, world.settings, number, "operator", "responder", "", now)
             due = now + timedelta(days=1)
             task = await tasks_store.add(conn, "Ring", due, "operator", now, person_id=world.people[hub])
         episode = await town.add_episode(world.people[hub], council, TODAY, **GOOD | {"started_on": "1/1/2025"})
@@ -91,6 +96,8 @@ async def things(town: Town) -> dict[str, tuple[str, str]]:
         ids = {
             "{alert_id}": number,
             "{call_id}": call,
+            "{emergency_id}": ambulance,
+            "{visit_id}": visit,
             "{task_id}": task,
             "{ask_id}": await one(world.pool, "select id from asks where alert_id = %s", number),
             "{home_id}": world.homes[hub],

@@ -240,12 +240,12 @@ async def test_a_plan_with_nobody_on_it_is_mended(world: World, rules: Round) ->
     await rules.at(world.now)
     kinds = "select kind from tasks where done_at is null and kind in ('plan-problem', 'rota-gap')"
     assert await rows(world.pool, kinds) == []
-    await rows(world.pool, "update contacts set phone = '', email = ''")
+    await rows(world.pool, "update contacts set phone = '', email = '' returning id")
     await rules.at(world.now)
     assert ("plan-problem",) in await rows(world.pool, kinds)
     words = await one(world.pool, "select words from tasks where kind = 'plan-problem'")
     assert "None of the contacts can be asked to go" in words
-    await rows(world.pool, "update contacts set phone = '07700 900001'")
+    await rows(world.pool, "update contacts set phone = '07700 900001' returning id")
     await rules.at(world.now)
     assert await rows(world.pool, kinds) == []
 

@@ -158,6 +158,19 @@ async def ask_contact(
         return await asks.ask(conn, settings, alert_id, by, now, contact)
 
 
+async def contact_there(
+    conn: Connection, settings: Settings, alert_id: int, by: str, contact: UUID, now: datetime
+) -> None:
+    """Write down that a contact who was asked is with the person: nobody else is asked.
+
+    Raises:
+        NotFound: that contact has not been asked.
+    """
+    async with conn.transaction():
+        await own(conn, alert_id, by)
+        await asks.contact_there(conn, settings, alert_id, contact, by, now)
+
+
 async def dispatch(
     conn: Connection, settings: Settings, alert_id: int, by: str, responder: str, note: str, now: datetime,
     second: str = "",

@@ -25,7 +25,9 @@ FACTS: Final = """
            coalesce(l.assessed, false) as assessed, c.on_phone_until,
            exists (select 1 from reviews r where r.alert_id = a.id) as reviewed,
            array(select case when k.answer = 'going' then 'coming' else 'asked' end from asks k
-                  where k.alert_id = a.id and k.over_at is null and (k.answer = 'going' or k.answer_by is not null)
+                  where k.alert_id = a.id and k.over_at is null
+                    and (k.answer_by is not null
+                         or (k.answer = 'going' and (k.late_at is null or k.there_at is not null)))
                  union all
                  select case when v.state = any(%(coming)s) then 'coming' else 'asked' end from visits v
                   where v.alert_id = a.id and (v.state = 'requested' or v.state = any(%(coming)s))

@@ -88,8 +88,13 @@ async def whom(conn: Connection, alert_id: int, contact: UUID | None, now: datet
 
 
 async def already_asked(conn: Connection, alert_id: int) -> set[UUID]:
-    """The contacts who are not asked about this alert again."""
-    cursor = await conn.execute("select contact_id from asks where alert_id = %s", (alert_id,))
+    """The contacts who are not asked about this alert again: in this round of its ladder, or at all."""
+    cursor = await conn.execute(
+        """select q.contact_id from asks q left join ladders l on l.alert_id = q.alert_id
+            where q.alert_id = %s
+              and (q.answer = 'cannot' or q.there_at is not null or q.round >= coalesce(l.round, 1))""",
+        (alert_id,),
+    )
     return {row[0] for row in await cursor.fetchall()}
 
 

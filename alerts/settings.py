@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from alerts.domain import Ladder
+from alerts.ladder import Timing
 from alerts.life import Limits
 from alerts.visiting import VisitLimits
 from telecare.settings import Settings
@@ -40,6 +41,17 @@ def visit_limits(settings: Settings) -> VisitLimits:
         check_in=timedelta(seconds=settings.visit_check_in_s),
         again=timedelta(seconds=settings.visit_again_s),
         report=timedelta(seconds=settings.visit_report_s),
+    )
+
+
+def carers_ladder(settings: Settings) -> Timing:
+    """When the ladder of contacts moves on."""
+    return Timing(
+        voice=timedelta(seconds=settings.contact_voice_s),
+        answer=timedelta(seconds=settings.contact_answer_s),
+        grace=timedelta(seconds=settings.arrival_grace_s),
+        again=timedelta(seconds=settings.ladder_again_s),
+        repeats=settings.ladder_rounds,
     )
 
 

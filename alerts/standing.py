@@ -7,7 +7,7 @@ contacts, and what is watched for (alerts/detection reads the state with the pla
 from datetime import datetime
 from uuid import UUID
 
-from alerts import asks_store, information, store
+from alerts import information, standing_store, store
 from telecare.db import Connection
 from telecare.register import person_states
 from telecare.register.person_states import Change
@@ -26,10 +26,10 @@ async def change(conn: Connection, settings: Settings, person_id: UUID, new: Cha
     """
     async with conn.transaction():
         # Alerts before people, as everywhere: who asks a contact holds the alert, and looks at the person last.
-        open_alerts = await asks_store.lock_open_alerts_of(conn, person_id)
+        open_alerts = await standing_store.lock_open_alerts_of(conn, person_id)
         before = await person_states.record(conn, person_id, new, now)
         if new.state in STOPPED:
-            await asks_store.stop_writing(conn, person_id, new.state, now)
+            await standing_store.stop_writing(conn, person_id, new.state, now)
         elif new.state is PersonState.KIT_FAULT and before is not PersonState.KIT_FAULT:
             await information.tell_of_fault(conn, settings, person_id, now)
         elif before is PersonState.KIT_FAULT and new.state is PersonState.ACTIVE:

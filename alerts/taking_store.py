@@ -15,7 +15,7 @@ from alerts.policy import Edition
 from alerts.policy_store import in_force
 from telecare.db import Connection
 from telecare.ids import uuid7
-from telecare.vocabulary import Kind
+from telecare.vocabulary import Kind, Priority
 
 _FEW: Final = 3  # a device name in more homes than this is a common name and tells nothing
 
@@ -115,17 +115,24 @@ async def alert_of_alarm(conn: Connection, hub: str, given_id: str) -> int | Non
 # ---------------------------------------------------------------- alerts
 
 # In the order of the keys, so that two engines that open the same alerts wait for each other and do not lock up.
+# Where the plan is carer alert, the ladder of contacts begins at once, as a step of the engine's own (alerts/asks.py).
 OPEN: Final = """
-    insert into alerts (case_key, person_id, home_id, hub, kind, possible, priority, state, reason, raised_at,
-                        waiting_since, due_at, alarm_count, policy, policy_id, level_since, rises_at)
-    select g.case_key, g.person_id, g.home_id, g.hub, g.kind, g.possible, g.priority, 'raised', g.reason, %(now)s,
-           %(now)s, g.due_at, 1, g.policy, g.policy_id, %(now)s, g.rises_at
-      from jsonb_to_recordset(%(alerts)s::jsonb) g (
-           case_key text, person_id uuid, home_id uuid, hub text, kind text, possible boolean, priority smallint,
-           reason text, due_at timestamptz, policy text, policy_id bigint, rises_at timestamptz)
-     order by g.case_key
-    on conflict (case_key) where closed_at is null do nothing
-    returning case_key, id
+    with opened as (
+        insert into alerts (case_key, person_id, home_id, hub, kind, possible, priority, state, reason, raised_at,
+                            waiting_since, due_at, alarm_count, policy, policy_id, level_since, rises_at)
+        select g.case_key, g.person_id, g.home_id, g.hub, g.kind, g.possible, g.priority, 'raised', g.reason, %(now)s,
+               %(now)s, g.due_at, 1, g.policy, g.policy_id, %(now)s, g.rises_at
+          from jsonb_to_recordset(%(alerts)s::jsonb) g (
+               case_key text, person_id uuid, home_id uuid, hub text, kind text, possible boolean, priority smallint,
+               reason text, due_at timestamptz, policy text, policy_id bigint, rises_at timestamptz)
+         order by g.case_key
+        on conflict (case_key) where closed_at is null do nothing
+        returning case_key, id, person_id, priority),
+    asking as (
+        insert into ladders (alert_id, begun_by, begun_at, why, due_at)
+        select o.id, 'system', %(now)s, 'plan', %(now)s from opened o join people p on p.id = o.person_id
+         where p.service_type = 'carer-alert' and o.priority < %(technical)s)
+    select case_key, id from opened
 """
 
 
@@ -159,7 +166,8 @@ async def open_alerts(conn: Connection, openings: Sequence[Opening], now: dateti
         }
         for one in openings
     ]
-    cursor = await conn.execute(OPEN, {"alerts": msgspec.json.encode(written).decode(), "now": now})
+    values = {"alerts": msgspec.json.encode(written).decode(), "now": now, "technical": Priority.TECHNICAL}
+    cursor = await conn.execute(OPEN, values)
     return dict(await cursor.fetchall())
 
 

@@ -1,7 +1,7 @@
 """What contacts are told, in one SMS each: who writes, what it is, one thing to do.
 
-No diagnosis, address or key code: others may read the screen. Each text is given in several lengths; the longest that
-fits is sent.
+No diagnosis, address or key code: others may read the screen. Each text is given in several lengths; the first that
+fits is sent. Words for the telephone and for e-mail are in alerts/long_texts.py.
 """
 
 from collections.abc import Sequence
@@ -17,13 +17,29 @@ def _fitting(texts: Sequence[str]) -> str:
 
 
 def ask_text(
-    *, service: str, phone: str, contact: str, person: str, at_local: datetime, answered: bool, link: str
+    *,
+    service: str,
+    phone: str,
+    contact: str,
+    person: str,
+    at_local: datetime,
+    answered: bool,
+    link: str,
+    replies: bool = False,
 ) -> str:
-    """Asks a contact to go, with the link on which to answer."""
+    """Asks a contact to go, with the link on which to answer; with `replies`, by 1 or 2 as well."""
     doing = "We are helping now." if answered else "No operator has answered yet."
+    one_or_two = "Reply 1 for yes, 2 for no."
     found = []
     for names in ((contact, person), (contact[:_NAME], person[:_NAME])):
         begin = f"{service}: {names[0]}, {names[1]}'s alarm went off at {at_local:%H:%M}."
+        if replies:
+            found += [
+                f"{begin} {doing} Can you go? {one_or_two} Or {link} or call {phone}",
+                f"{begin} Can you go? {one_or_two} Or {link} or call {phone}",
+                f"{begin} {doing} Can you go? {one_or_two} Or call {phone}",
+                f"{begin} Can you go? {one_or_two} Or call {phone}",
+            ]
         found += [
             f"{begin} {doing} Can you go? Answer: {link} or call {phone}",
             f"{begin} Can you go? Answer: {link} or call {phone}",
@@ -33,29 +49,75 @@ def ask_text(
     return _fitting([*found, f"{service}: {person[:_NAME]}'s alarm went off. Please call {phone}"])
 
 
-def going_text(*, service: str, phone: str, contact: str, person: str, who: str) -> str:
-    """Tells the others who were asked that somebody goes."""
-    rest = "You do not need to do anything."
+def next_text(*, service: str, phone: str, contact: str, person: str, next_one: str, replies: bool = False) -> str:
+    """Tells a contact who has not answered that the next one is asked; they may still go."""
+    how = f"reply 1 or call {phone}" if replies else f"use our link or call {phone}"
     return _fitting(
         [
-            f"{service}: {contact}, {who} is going to {person}. {rest} Questions? Call {phone}",
-            f"{service}: {contact[:_NAME]}, {who[:_NAME]} is going to {person[:_NAME]}. {rest}",
+            f"{service}: {contact}, we still need someone to go to {person}. We are now asking {next_one}."
+            f" If you can go, {how}",
+            f"{service}: {contact[:_NAME]}, we still need someone to go to {person[:_NAME]}. If you can go, {how}",
+            f"{service}: we still need someone to go. If you can, call {phone}",
         ]
     )
 
 
-def over_text(*, service: str, phone: str, contact: str, person: str, confirmed_by: str | None) -> str:
-    """Tells those who were asked how it ended."""
+def late_text(*, service: str, phone: str, contact: str, person: str, link: str) -> str:
+    """Tells a contact who has not arrived in time that others are asked."""
+    return _fitting(
+        [
+            f"{service}: {contact}, are you with {person}? Tell us: {link} or call {phone}. We are asking others too.",
+            f"{service}: {contact[:_NAME]}, are you there? Tell us: {link} We are asking others too.",
+            f"{service}: {contact[:_NAME]}, are you with {person[:_NAME]}? Call {phone}. We are asking others too.",
+        ]
+    )
+
+
+def going_text(*, service: str, phone: str, contact: str, person: str, who: str, there: bool = False) -> str:
+    """Tells the others who were asked that somebody goes, or is there."""
+    rest, does = "You do not need to do anything.", "is with" if there else "is going to"
+    return _fitting(
+        [
+            f"{service}: {contact}, {who} {does} {person}. {rest} Questions? Call {phone}",
+            f"{service}: {contact[:_NAME]}, {who[:_NAME]} {does} {person[:_NAME]}. {rest}",
+        ]
+    )
+
+
+def hospital_text(*, service: str, phone: str, contact: str, person: str, hospital: str, left_local: datetime) -> str:
+    """Tells a contact that an ambulance has left with the person."""
+    return _fitting(
+        [
+            f"{service}: {contact}, an ambulance is taking {person} to {hospital}. It left at {left_local:%H:%M}."
+            f" Please call us on {phone}",
+            f"{service}: {contact[:_NAME]}, an ambulance is taking {person[:_NAME]} to hospital."
+            f" Please call us on {phone}",
+        ]
+    )
+
+
+def over_text(
+    *,
+    service: str,
+    phone: str,
+    contact: str,
+    person: str,
+    confirmed_by: str | None,
+    with_them: tuple[str, datetime] | None = None,
+) -> str:
+    """Tells those who were asked how it ended; `with_them` is a contact who was there, and since when."""
     ends = {
         "hospital": f"{person} is in the hospital's care. Please call us",
         "crew": f"A crew has been with {person}. Please call us",
     }
-    how = ends.get(confirmed_by or "")
-    texts = (
-        [f"{service}: {contact}, {how} on {phone}"]
-        if how
-        else [f"{service}: {contact}, {person} is safe. You do not need to do anything. Questions? Call {phone}"]
-    )
+    if how := ends.get(confirmed_by or ""):
+        texts = [f"{service}: {contact}, {how} on {phone}"]
+    else:
+        rest = f"You do not need to do anything. Questions? Call {phone}"
+        texts = [f"{service}: {contact}, {person} is safe. {rest}"]
+        if with_them is not None:
+            who, since = with_them
+            texts.insert(0, f"{service}: {contact}, {person} is safe. {who} was there at {since:%H:%M}. {rest}")
     return _fitting([*texts, f"{service}: {contact[:_NAME]}, {person[:_NAME]}'s alert has ended. Call {phone}"])
 
 

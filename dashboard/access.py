@@ -141,6 +141,7 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /api/alerts/{alert_id}/take-over": CONSOLE,
     "POST /api/alerts/{alert_id}/log": CONSOLE,
     "POST /api/alerts/{alert_id}/notify": CONSOLE,
+    "POST /api/alerts/{alert_id}/contact-there": CONSOLE,
     "POST /api/alerts/{alert_id}/calls": CONSOLE,
     "POST /api/alerts/{alert_id}/calls/{call_id}/result": CONSOLE,
     "POST /api/alerts/{alert_id}/dispatch": CONSOLE,

@@ -177,6 +177,15 @@ async def notify(request: Request, number: AlertNumber, body: steps.Notify) -> R
     return await take(request, number, body)
 
 
+@router.post(
+    "/alerts/{alert_id}/contact-there",
+    response_model=models.ListedAlert, responses=CONFLICT, summary="A contact is with the person",
+)  # fmt: skip
+async def contact_there(request: Request, number: AlertNumber, body: steps.ContactThere) -> Response:
+    """Of a contact who was asked; nobody else is asked then."""
+    return await take(request, number, body)
+
+
 @router.post("/alerts/{alert_id}/calls", response_model=models.CalledAlert, responses=CONFLICT, summary="Begin a call")
 async def begin_call(request: Request, number: AlertNumber, body: steps.StartCall) -> Response:
     """Calls are made on a telephone; this writes down that one has begun. One at a time."""

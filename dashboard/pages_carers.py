@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from alerts import asks, asks_store, queue
+from alerts import asks, asks_screens, asks_store, load, queue, telling
 from dashboard import store
 from dashboard.api import register_id
 from dashboard.auth import GuardedRoute, begin_session, find_visitor, from_another_site, visitor_of
@@ -38,12 +38,12 @@ _TOKEN_LIMIT: Final = 100  # characters
 @router.get("/carer")
 async def carer(request: Request) -> Response:
     """For everyone whose contact this carer is: is all well, what happened, what am I asked, how am I reached."""
-    login = visitor_of(request).member.id
+    login, budget = visitor_of(request).member.id, load.budget_of(parts_of(request).settings)
     async with database(request) as (conn, now):
         caring = await carers.caring_of(conn, login)
         context = {
-            "people": [await _person(conn, one, now) for one in caring],
-            "asked": await asks_store.open_asks_of_login(conn, login),
+            "people": [await _person(conn, one, budget, now) for one in caring],
+            "asked": await asks_screens.open_asks_of_login(conn, login),
             "minutes": MINUTES,
             "done": request.query_params.get("done", ""),
             "now": now,
@@ -51,7 +51,7 @@ async def carer(request: Request) -> Response:
     return parts_of(request).pages.render(request, "carer.html", context=context)
 
 
-async def _person(conn: Connection, caring: Caring, now: datetime) -> dict[str, Any]:
+async def _person(conn: Connection, caring: Caring, budget: load.Budget, now: datetime) -> dict[str, Any]:
     facts = await store.facts_for_carers(conn, caring.person_id, caring.home_id)
     alerts: list[dict[str, Any]] = []
     if caring.consent.alerts:
@@ -60,7 +60,9 @@ async def _person(conn: Connection, caring: Caring, now: datetime) -> dict[str, 
         "caring": caring,
         "lines": all_well(caring, facts, lambda at: short_time(at, now, caring.timezone)),
         "happened": happened(caring, alerts, now),
-        "test": await asks_store.last_test(conn, caring.contact_id),
+        "load": (await load.of_person(conn, caring.person_id, now)).get(caring.contact_id),
+        "budget": budget,
+        "test": await asks_screens.last_test(conn, caring.contact_id),
     }
 
 
@@ -88,7 +90,7 @@ async def test_message(request: Request, contact_id: str) -> Response:
             raise NotFound("no such contact")
         contact = {"id": number, "name": caring[0].contact, "phone": caring[0].phone}
         at_local = now.astimezone(ZoneInfo(caring[0].timezone))
-        await asks.send_test(conn, parts_of(request).settings, contact, at_local, now)
+        await telling.send_test(conn, parts_of(request).settings, contact, at_local, now)
     return RedirectResponse("/carer?done=test", 303)
 
 
@@ -103,7 +105,7 @@ async def question(request: Request, token: str) -> Response:
 
 @router.post("/a/{token}")
 async def answer(request: Request, token: str) -> Response:
-    """I can go, or I cannot."""
+    """I can go, I cannot, or I am there."""
     _check_origin(request)
     found = await _asked(request, token)
     form = await request.form()
@@ -118,8 +120,8 @@ async def answer(request: Request, token: str) -> Response:
 async def _take_answer(request: Request, conn: Connection, ask_id: UUID, form: Any, now: datetime) -> None:
     given, minutes = str(form.get("answer", "")), str(form.get("minutes", ""))
     settings = parts_of(request).settings
-    if given == "cannot":
-        await asks.answer(conn, settings, ask_id, "cannot", None, now)
+    if given in ("cannot", "there"):
+        await asks.answer(conn, settings, ask_id, "cannot" if given == "cannot" else "there", None, now)
     elif given == "going":
         way = int(minutes) if minutes.isascii() and minutes.isdigit() and len(minutes) < 4 else None
         await asks.answer(conn, settings, ask_id, "going", way, now)
@@ -129,7 +131,7 @@ async def _take_answer(request: Request, conn: Connection, ask_id: UUID, form: A
 
 async def _asked(request: Request, token: str) -> dict[str, Any]:
     async with database(request) as (conn, _):
-        found = await asks_store.ask_by(conn, token_hash=asks.link_hash(token)) if _may_be(token) else None
+        found = await asks_store.ask_by(conn, token_hash=telling.link_hash(token)) if _may_be(token) else None
     if found is None:
         _count_guess(request)
         raise NotFound("this link is not one of ours, or was not copied whole")
@@ -138,7 +140,7 @@ async def _asked(request: Request, token: str) -> dict[str, Any]:
 
 async def _question_page(request: Request, token: str, status: int = 200, problem: str = "") -> Response:
     found = await _asked(request, token)
-    over = found["over_at"] is not None or found["state"] in ("closed", "reviewed")
+    over = found["over_at"] is not None or found["closed_at"] is not None
     async with database(request) as (_, now):
         context = {"asked": found, "over": over, "minutes": MINUTES, "problem": problem, "token": token, "now": now}
     return parts_of(request).pages.render(request, "question.html", status, context)

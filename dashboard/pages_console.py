@@ -6,7 +6,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from alerts import asks_store, calls, queue, sending_store
+from alerts import asks_screens, calls, queue, sending_store
 from alerts.actions import OVER
 from alerts.errors import Conflict, Incomplete
 from alerts.incidents import reading
@@ -34,6 +34,7 @@ DONE: Final = {
     "note": "Written down.",
     "contact": "Written down.",
     "notify": "The contact is being asked.",
+    "contact-there": "Written down: the contact is with the person.",
     "nobody": "Nobody was asked: there is no contact left with a telephone number.",
     "call": "The clock is running. Write down how the call ends.",
     "call-end": "Written down.",
@@ -171,7 +172,8 @@ async def _everything_about(conn: Connection, record: dict[str, Any], now: datet
         "timezone": home["timezone"],
         "hubs": await store.hubs_of(conn, record["home"]),
         "people": [person | {"contacts": await homes.contacts_of(conn, person["id"])} for person in people],
-        "asks": await asks_store.asks_of(conn, number),
+        "asks": await asks_screens.asks_of(conn, number),
+        "asked_again_at": await asks_screens.again_at(conn, number),
         "written": await sending_store.of_alert(conn, number),
         **await _calls(conn, record, people, now),
         "earlier": [one for one in earlier if one["id"] != number][:EARLIER],

@@ -5,7 +5,7 @@ from datetime import timedelta
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from alerts import asks
+from alerts import telling
 from dashboard.api import register_id
 from dashboard.auth import GuardedRoute, visitor_of
 from dashboard.pages_records import person_page
@@ -46,7 +46,7 @@ async def invite(request: Request, person_id: str, contact_id: str) -> Response:
         by, valid = visitor_of(request).member.username, timedelta(days=settings.invitation_days)
         token = await carers.invite(conn, contact["id"], by, now, valid)
         called = record["known_as"] or record["name"].split(" ")[0]
-        written = await asks.send_invitation(conn, settings, contact, called, token, now)
+        written = await telling.send_invitation(conn, settings, contact, called, token, now)
     context = {
         "person": record,
         "contact": contact,

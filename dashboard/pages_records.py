@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from alerts import queue, reach_store, tasks_store
+from alerts import load, queue, reach_store, tasks_store
 from alerts.reach import gap_words, gaps, problems_of
 from alerts.watchdog import store as watchdog
 from dashboard import store
@@ -102,6 +102,8 @@ async def person_page(
             "plan_words": plan.sentences(),
             "home": await register.home(conn, record["home_id"]),
             "contacts": await register.contacts_of(conn, record["id"]),
+            "loads": await load.of_person(conn, record["id"], now),
+            "budget": load.budget_of(parts_of(request).settings),
             "consents": await carers.consents_of(conn, record["id"]),
             "recordings": await learning.consent_of(conn, record["id"]),
             "states": await person_states.history_of(conn, record["id"]),

@@ -78,6 +78,16 @@ class Notify(Step):
         return await actions.ask_contact(conn, settings, alert_id, by, now, self.contact)
 
 
+class ContactThere(Step):
+    """Write down that a contact who was asked is with the person."""
+
+    contact: UUID
+
+    async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
+        await actions.contact_there(conn, settings, alert_id, by, self.contact, now)
+        return True
+
+
 class StartCall(Step):
     """Begin a call: to the person's landline or mobile, or to a contact."""
 

@@ -105,6 +105,15 @@ class Settings(BaseSettings):
     call_s: Seconds = Field(1800, description="a call whose end nobody writes down is taken as ended after this long")
     public_url: str | None = Field(None, description="how contacts reach the pages; by default http://127.0.0.1:PORT")
     contact_answer_s: Seconds = Field(180, description="a contact who has not answered by then is passed on from")
+    contact_voice_s: Seconds = Field(90, description="a contact who has not answered by then is rung")
+    arrival_grace_s: Seconds = Field(600, description="a contact who goes may come this much later than they said")
+    sms_replies: bool = Field(
+        False, description="replies to our text messages reach us: then they say 'Reply 1 for yes, 2 for no'"
+    )
+    ladder_again_s: Seconds = Field(600, description="when every contact has been asked, they are asked again after")
+    ladder_rounds: int = Field(3, ge=0, le=20, description="and so many times at most")
+    carer_alerts_week: int = Field(3, ge=0, le=1000, description="alerts a week that one contact should be asked about")
+    carer_nights_week: int = Field(1, ge=0, le=7, description="nights a week in which one contact should be asked")
     invitation_days: float = Field(7, gt=0, le=60, description="an invitation to a contact may be taken up this long")
     command_valid_s: Seconds = Field(120, description="a hub obeys a command this long after it was made")
     message_try_s: Seconds = Field(10, description="one attempt to send a message may take this long")

@@ -145,7 +145,9 @@ STANDING: Final = """
     select 'message', id::text, next_try_at from messages
      where next_try_at < %(now)s
     union all
-    select 'ask', id::text, answer_by from asks where answer_by < %(now)s
+    select 'ask', id::text, due_at from asks where due_at < %(now)s
+    union all
+    select 'ladder', alert_id::text, due_at from ladders where due_at < %(now)s
     union all
     select 'call', id::text, end_by from calls where ended_at is null and end_by < %(now)s
     union all
@@ -156,7 +158,7 @@ STANDING: Final = """
 
 
 async def standing(conn: Connection, now: datetime) -> list[tuple[str, str, datetime]]:
-    """Messages, asks, calls, visits and emergency calls that are past their deadlines: what, id, deadline."""
+    """Whatever is past its deadline, of messages to emergency calls: what, id, deadline."""
     return [(row[0], row[1], row[2]) for row in await _rows(conn, STANDING, now=now)]
 
 

@@ -1,18 +1,22 @@
 """Asking contacts to go, one after the other, on a real database. The test's own clock decides the time."""
 
+import asyncio
 import re
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
 
-from alerts import actions, asks, asks_store
+from alerts import actions, asks, asks_store, telling
+from alerts.errors import Conflict
 from alerts.providers import DemoProvider
 from telecare.db import Pool
 from telecare.errors import NotFound, Refused
 from telecare.ids import uuid7
 from telecare.settings import Settings
+from telecare.vocabulary import Cause, ConfirmedBy, Outcome
 from tests.alerts.test_engine import World, employ
 from tests.helpers import mary, one, rows
 
@@ -51,8 +55,22 @@ class Asking(World):
         while await self.engine.ask_step():
             pass
 
+    async def sent(self) -> list[tuple[str, str, str]]:
+        """Every message, by whom it is for, what it is about, and how it goes."""
+        sql = "select recipient, purpose, channel from messages order by id"
+        return [tuple(row) for row in await rows(self.pool, sql)]  # type: ignore[misc]
+
+    async def key(self, phone: str, channel: str) -> str:
+        contact = await one(self.pool, "select id from contacts where phone = %s", phone)
+        return f"{self.number}:{contact}:ask:1:{channel}"
+
     async def told(self) -> list[tuple[str, str]]:
-        return [tuple(row) for row in await rows(self.pool, "select recipient, purpose from messages order by id")]  # type: ignore[misc]
+        return [
+            tuple(row)
+            for row in await rows(
+                self.pool, "select recipient, purpose from messages where channel = 'sms' order by id"
+            )
+        ]  # type: ignore[misc]
 
 
 @pytest.fixture
@@ -62,18 +80,25 @@ async def asking(pool: Pool, settings: Settings) -> Asking:
     return made
 
 
-async def test_contacts_are_asked_one_after_the_other_until_nobody_is_left(asking: Asking) -> None:
+async def test_contacts_are_rung_and_passed_on_from_until_nobody_is_left(asking: Asking) -> None:
     assert await asking.ask()
-    assert await asking.told() == [(JO, "ask")]
-    await asking.wait(179)
-    assert await asking.told() == [(JO, "ask")]
+    assert await asking.sent() == [(JO, "ask", "sms")]
+    await asking.wait(89)
+    assert len(await asking.sent()) == 1
     await asking.wait(1)
-    assert await asking.told() == [(JO, "ask"), (ALI, "ask")]
-    await asking.wait(180)
-    assert (await asking.history())[-3:] == ["contact-tried", "notify-failed", "re-sounded"]
-    assert len(await asking.told()) == 2
-    await asking.wait(10_000)
-    assert len(await asking.told()) == 2
+    assert await asking.sent() == [(JO, "ask", "sms"), (JO, "ask", "voice")]
+    await asking.wait(90)
+    assert (await asking.sent())[2:] == [(ALI, "ask", "sms"), (JO, "next", "sms")]
+    await asking.wait(90)
+    await asking.wait(90)
+    assert (await asking.sent())[4:] == [(ALI, "ask", "voice")]
+    about = ("notified", "contact-tried", "notify-failed")
+    assert [what for what in await asking.history() if what in about] == [
+        "notified", "notified", "contact-tried", "notified", "notified", "contact-tried", "notify-failed",
+    ]  # fmt: skip
+    spoken: str = await one(asking.pool, "select body from messages where channel = 'voice' and recipient = %s", JO)
+    assert "Press 1 if you can go, 2 if you cannot" in spoken
+    assert "/a/" not in spoken
 
 
 async def test_a_yes_ends_the_asking_and_everyone_is_told(asking: Asking) -> None:
@@ -85,11 +110,196 @@ async def test_a_yes_ends_the_asking_and_everyone_is_told(asking: Asking) -> Non
     assert (alert["state"], alert["claimed_by"]) == ("watching", "operator")  # it stays with its operator
     assert alert["log"][-2]["detail"]["text"] == "is going, about 20 min"
     assert alert["log"][-1]["what"] == "announced"
-    assert await asking.told() == [(JO, "ask"), (ALI, "ask"), (JO, "going")]
+    assert await asking.told() == [(JO, "ask"), (ALI, "ask"), (JO, "next"), (JO, "going")]
+    await asking.wait(20 * 60)
+    assert len(await asking.told()) == 4
+    await asking.answer(ALI, "there")
     await asking.wait(10_000)
-    assert len(await asking.told()) == 3
     await asking.close(asking.number)
-    assert (await asking.told())[3:] == [(JO, "over"), (ALI, "over")]
+    assert (await asking.told())[4:] == [(JO, "over"), (ALI, "over")]
+    body: str = await one(asking.pool, "select body from messages where purpose = 'over' and recipient = %s", JO)
+    assert "Mary is safe. Ali was there at 12:23." in body
+
+
+async def test_everyone_is_asked_again_but_who_said_no_and_the_end_is_said(asking: Asking) -> None:
+    await asking.ask()
+    await asking.answer(JO, "cannot")
+    await asking.wait(180)
+    assert await asking.told() == [(JO, "ask"), (ALI, "ask")]
+    for number in (2, 3, 4):
+        await asking.wait(599)
+        assert len(await asking.told()) == number
+        await asking.wait(1)
+        log = (await asking.alert())["log"]
+        assert f"asked again, round {number} of 4" in str(log[-3:])
+        assert (await asking.told())[-1] == (ALI, "ask")
+        await asking.wait(180)
+    assert await asking.told() == [(JO, "ask"), *[(ALI, "ask")] * 4]
+    failed = [entry["detail"] for entry in (await asking.alert())["log"] if entry["what"] == "notify-failed"]
+    assert [one["again"] for one in failed] == [True, True, True, False]
+    assert failed[-1]["why"] == "every contact has been asked in 4 rounds; nobody is asked any more"
+    sounded = [
+        entry["detail"].get("because") for entry in (await asking.alert())["log"] if entry["what"] == "re-sounded"
+    ]
+    assert failed[-1]["why"] in sounded
+    await asking.wait(100_000)
+    assert len(await asking.told()) == 5
+    assert (await asking.history()).count("notify-failed") == 4
+    # Both links of the one question still lead to it.
+    links = await rows(asking.pool, "select count(*) from ask_links group by ask_id order by 1")
+    assert links == [(1,), (4,)]
+
+
+async def test_with_every_contact_unwilling_nobody_is_asked_again(asking: Asking) -> None:
+    await asking.ask()
+    await asking.answer(JO, "cannot")
+    await asking.answer(ALI, "cannot")
+    log = (await asking.alert())["log"]
+    assert (log[-2]["what"], log[-1]["what"]) == ("notify-failed", "re-sounded")
+    assert await one(asking.pool, "select ended_at is not null from ladders")
+    await asking.wait(100_000)
+    assert len(await asking.told()) == 2
+    assert (await asking.answer(ALI, "going", 10)).taken  # somebody thinks again
+
+
+async def test_a_late_arrival_opens_the_ladder_again_once(asking: Asking) -> None:
+    await asking.ask()
+    await asking.answer(JO, "going", 10)
+    await asking.wait(20 * 60 - 1)  # ten minutes, and the grace
+    assert await asking.told() == [(JO, "ask")]
+    await asking.wait(1)
+    assert await asking.told() == [(JO, "ask"), (JO, "late"), (ALI, "ask")]
+    log = (await asking.alert())["log"]
+    assert [entry["what"] for entry in log[-3:]] == ["contact-tried", "re-sounded", "notified"]
+    assert "not there yet" in log[-3]["detail"]["text"]
+    assert (await asking.answer(JO, "going", 5)).taken  # a second promise stops nobody, and is not counted again
+    await asking.wait(180)
+    assert await asking.told() == [(JO, "ask"), (JO, "late"), (ALI, "ask")]
+    assert (await asking.history()).count("re-sounded") == 2  # the late arrival, and nobody left
+    await asking.answer(JO, "there")
+    assert (await asking.told())[3:] == [(ALI, "going")]
+    assert "Jo is with Mary" in await one(asking.pool, "select body from messages where purpose = 'going'")
+    await asking.wait(100_000)
+    assert len(await asking.told()) == 4
+
+
+async def test_nobody_is_late_or_asked_for_a_person_who_is_safe(asking: Asking) -> None:
+    await asking.ask()
+    await asking.answer(JO, "going", 10)
+    await asking.act(actions.mark_safe, asking.number, "operator", ConfirmedBy.PERSON, "Her own words", asking.now)
+    await asking.wait(10_000)
+    assert await asking.told() == [(JO, "ask")]
+    await asking.alarm()  # unsays it
+    await asking.wait(600)
+    assert (await asking.told())[1:] == [(JO, "late"), (ALI, "ask")]
+
+
+async def test_an_accidental_press_that_is_answered_texts_nobody(asking: Asking) -> None:
+    await asking.close(asking.number, cause=Cause.ACCIDENTAL, outcomes=[Outcome.NO_HELP_NEEDED])
+    await asking.wait(100_000)
+    assert await asking.sent() == []
+    assert await rows(asking.pool, "select * from ladders") == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "asks_at_once"), [("button", True), ("inactivity", True), ("battery-low", False), ("test", False)]
+)
+async def test_with_the_plan_carer_alert_contacts_are_asked_at_once(
+    pool: Pool, settings: Settings, kind: str, asks_at_once: bool
+) -> None:
+    world = Asking(pool, settings, DemoProvider())
+    await world.live_in(mary())
+    async with pool.connection() as conn:
+        await conn.execute("update people set service_type = 'carer-alert'")
+    await world.alarm(kind=kind)
+    await world.alarm(kind=kind)  # a second one joins, and asks nobody again
+    await world.wait(0)
+    assert await world.told() == ([(JO, "ask")] if asks_at_once else [])
+    if asks_at_once:
+        log = (await world.alert())["log"]
+        assert log[-2]["detail"]["text"] == "the plan is carer alert: the contacts are asked at once"
+        await world.wait(30)
+        await world.wait(150)  # a breach beside it asks nobody besides
+        assert await world.told() == [(JO, "ask"), (ALI, "ask"), (JO, "next")]
+
+
+async def test_an_alert_that_was_closed_before_its_ladder_began_asks_nobody(pool: Pool, settings: Settings) -> None:
+    world = Asking(pool, settings, DemoProvider())
+    await world.live_in(mary())
+    async with pool.connection() as conn:
+        await employ(conn, "operator")
+        await conn.execute("update people set service_type = 'carer-alert'")
+    await world.alarm()
+    world.number = (await world.open())[0]["id"]
+    await world.claim(world.number)
+    await world.close(world.number)
+    await world.wait(10)
+    assert await world.sent() == []
+
+
+async def test_engines_pass_over_an_alert_that_another_one_works_on(asking: Asking) -> None:
+    await asking.ask()
+    asking.now += timedelta(seconds=180)
+    async with asking.pool.connection() as other, other.transaction():
+        await asks_store.lock_alert(other, asking.number)
+        assert not await asking.engine.ask_step()
+    steps = await asyncio.gather(*(asking.engine.ask_step() for _ in range(6)))
+    assert any(steps)
+    await asking.wait(0)
+    assert await asking.told() == [(JO, "ask"), (ALI, "ask"), (JO, "next")]
+
+
+async def test_what_waits_to_be_sent_is_withdrawn_once_it_is_not_needed(asking: Asking) -> None:
+    await asking.ask()
+    await asking.wait(90)
+    await asking.answer(JO, "cannot")
+    left = "select purpose, channel from messages where recipient = %s and state = 'pending'"
+    assert await rows(asking.pool, left, JO) == []
+    await asking.close(asking.number)
+    assert await rows(asking.pool, left, ALI) == [("over", "sms")]
+
+
+async def test_a_contact_is_written_to_by_every_way_there_is(asking: Asking) -> None:
+    async with asking.pool.connection() as conn:
+        await conn.execute("update contacts set email = 'jo@anytown.example' where place = 1")
+    await asking.ask()
+    assert await rows(asking.pool, "select channel, recipient, idempotency_key from messages order by channel") == [
+        ("email", "jo@anytown.example", await asking.key(JO, "email")), ("sms", JO, await asking.key(JO, "sms")),
+    ]  # fmt: skip
+    assert "yes or no: http://" in await one(asking.pool, "select body from messages where channel = 'email'")
+
+
+async def test_an_operator_writes_down_that_a_contact_is_there(asking: Asking) -> None:
+    await asking.ask()
+    jo: UUID = await one(asking.pool, "select id from contacts where phone = %s", JO)
+    ali: UUID = await one(asking.pool, "select id from contacts where phone = %s", ALI)
+    async with asking.pool.connection() as conn:
+        await actions.contact_there(conn, asking.settings, asking.number, "operator", jo, asking.now)
+        with pytest.raises(NotFound):
+            await actions.contact_there(conn, asking.settings, asking.number, "operator", ali, asking.now)
+        with pytest.raises(Conflict):
+            await actions.contact_there(conn, asking.settings, asking.number, "second", jo, asking.now)
+    entry = (await asking.alert())["log"][-1]
+    assert (entry["what"], entry["who"], entry["detail"]["contact"]) == ("contact-answered", "operator", "Jo Green")
+    await asking.wait(10_000)
+    assert await asking.told() == [(JO, "ask")]
+
+
+async def test_an_ambulance_that_leaves_is_told_to_everyone_who_was_asked(asking: Asking) -> None:
+    await asking.ask()
+    async with asking.pool.connection() as conn:
+        await asks.to_hospital(conn, asking.settings, asking.number, "Anytown Hospital", asking.now, asking.now)
+    body: str = await one(asking.pool, "select body from messages where purpose = 'hospital'")
+    assert "taking Mary to Anytown Hospital. It left at 12:00" in body
+
+
+async def test_somebody_who_says_yes_and_no_in_turn_is_not_passed_on_each_time(asking: Asking) -> None:
+    await asking.ask()
+    await asking.answer(JO, "cannot")
+    for _ in range(6):
+        await asking.answer(JO, "going", 10)
+        await asking.answer(JO, "cannot")
+    assert (await asking.told()).count((ALI, "going")) == 3
 
 
 async def test_a_no_moves_on_at_once(asking: Asking) -> None:
@@ -113,6 +323,7 @@ async def test_a_late_answer_is_taken_until_the_alert_has_ended(asking: Asking) 
     await asking.ask()
     await asking.wait(400)
     assert (await asking.answer(JO, "going", 10)).taken
+    assert (await asking.told())[-1] == (ALI, "going")
     await asking.close(asking.number)
     late = await asking.answer(ALI, "going", 10)
     assert (late.taken, late.answer) == (False, None)
@@ -143,11 +354,11 @@ async def test_the_link_of_the_message_belongs_to_this_question_alone(asking: As
     assert found is not None
     assert len(body) <= 160
     async with asking.pool.connection() as conn:
-        asked = await asks_store.ask_by(conn, token_hash=asks.link_hash(found[1]))
+        asked = await asks_store.ask_by(conn, token_hash=telling.link_hash(found[1]))
         assert asked is not None
         assert asked["contact"] == "Jo Green"
-        assert await asks_store.ask_by(conn, token_hash=asks.link_hash(found[1] + "x")) is None
-    assert found[1] not in str(await rows(asking.pool, "select token_hash::text from asks"))
+        assert await asks_store.ask_by(conn, token_hash=telling.link_hash(found[1] + "x")) is None
+    assert found[1] not in str(await rows(asking.pool, "select token_hash::text from ask_links"))
 
 
 async def test_outside_a_demo_a_link_is_not_kept_once_it_is_sent(asking: Asking) -> None:
@@ -173,6 +384,11 @@ async def test_what_must_never_be_true_cannot_be_written(asking: Asking) -> None
     for wrong in (
         "update asks set answer_by = null", "update asks set answer = 'maybe', answered_at = now()",
         "update asks set answer = 'going'", "update asks set minutes = 10", "update messages set alert_id = null",
+        "update asks set answer = 'going', answered_at = now(), answer_by = null, voice_at = null",
+        "update asks set there_at = now()", "update asks set over_at = now()",
+        "update asks set answer_by = null, passed_at = now()",
+        "update ladders set ended_at = now(), due_at = now()",
+        "update ladders set round = 0",
     ):  # fmt: skip
         with pytest.raises(psycopg.errors.CheckViolation):
             await rows(asking.pool, wrong + " returning 1")

@@ -185,6 +185,7 @@ async def test_the_life_of_an_alert(served: World, operator: Caller, supervisor:
 OWNERS_STEPS: list[tuple[str, Any]] = [
     ("log", {"what": "assessed", "detail": {"text": "x"}}),
     ("notify", {}),
+    ("contact-there", {"contact": str(uuid7())}),
     ("dispatch", {"responder": "Car 2"}),
     ("release", {}),
     ("safe", {"confirmed_by": "person", "how": "x"}),

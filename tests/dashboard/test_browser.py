@@ -14,7 +14,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
 
-from alerts import actions, knowing, standing, tasks_store, visit_actions
+from alerts import actions, asks, knowing, standing, tasks_store, visit_actions
 from alerts.emergency import Service
 from alerts.visiting import VisitState
 from telecare.db import database_now
@@ -241,6 +241,9 @@ async def carers_links(world: World, asked: int) -> list[str]:
         await carers.record_consent(conn, person, contact, seen, "By telephone", "operator", now)
         invitation = await carers.invite(conn, world.contacts["hub-3"], "operator", now, timedelta(days=1))
         row = await (await conn.execute("select body from messages where alert_id = %s", (asked,))).fetchone()
+        ask = await (await conn.execute("select id from asks where alert_id = %s", (asked,))).fetchone()
+        assert ask is not None
+        await asks.answer(conn, world.settings, ask[0], "going", 20, now)  # with the button "I am there"
     assert row is not None
     return [re.findall(r"(/a/[\w-]+)", row[0])[0], f"/i/{invitation}"]
 

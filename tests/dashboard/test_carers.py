@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from alerts import actions
+from alerts import actions, asks
 from dashboard.carer_words import Facts, all_well
 from telecare.db import database_now
 from telecare.ids import uuid7
@@ -165,7 +165,7 @@ async def test_looking_at_the_link_changes_nothing_and_one_tap_answers(
     for wrong in ({}, {"answer": "perhaps"}, {"answer": "going"}, {"answer": "going", "minutes": "9999"}):
         assert (await stranger.post(link, data=wrong)).status_code == 422
     assert (await stranger.post(link, data={"answer": "going", "minutes": "20"})).status_code == 303
-    assert "We know that you are going, in about 20 minutes." in (await stranger.get(link)).text
+    assert "We know that you are going, in about 20 minutes" in (await stranger.get(link)).text
     async with served.browser_session("operator") as operator:
         assert "is going, about 20 min" in (await operator.get(f"/console/alerts/{number}")).text
     await served.close(number)
@@ -174,6 +174,69 @@ async def test_looking_at_the_link_changes_nothing_and_one_tap_answers(
     assert "I cannot go" not in over.text
     assert (await stranger.post(link, data={"answer": "cannot"})).status_code == 303
     assert await rows(served.pool, "select answer from asks") == [("going",)]
+
+
+async def test_i_am_there_is_one_tap_and_takes_no_answer_after_the_end(
+    served: World, stranger: httpx.AsyncClient
+) -> None:
+    number, link = await asked(served)
+    assert "I am there" not in (await stranger.get(link)).text  # nobody has said that they go
+    await stranger.post(link, data={"answer": "going", "minutes": "10"})
+    assert "I am there" in (await stranger.get(link)).text
+    assert await rows(served.pool, "select there_at from asks") == [(None,)]  # looking is no arrival
+    for _ in range(2):  # pressed twice is once
+        assert (await stranger.post(link, data={"answer": "there"})).status_code == 303
+    page = (await stranger.get(link)).text
+    assert "We know that you are with Mary." in page
+    assert "I cannot stay" in page
+    sql = "select count(*) from alert_log where what = 'answered' and detail ->> 'answer' = 'there'"
+    assert await one(served.pool, sql) == 1
+    assert (await stranger.post("/a/" + "x" * 16, data={"answer": "there"})).status_code == 404
+    await served.close(number)
+    before = await rows(served.pool, "select answer, there_at, answered_at from asks")
+    for late in ({"answer": "cannot"}, {"answer": "there"}, {"answer": "going", "minutes": "30"}):
+        assert (await stranger.post(link, data=late)).status_code == 303
+    assert await rows(served.pool, "select answer, there_at, answered_at from asks") == before
+    assert "This is over" in (await stranger.get(link)).text
+
+
+async def test_an_operator_sees_who_is_late_and_writes_down_who_is_there(served: World) -> None:
+    number, link = await asked(served)
+    async with httpx.AsyncClient(base_url=served.base, timeout=20) as browser:
+        await browser.post(link, data={"answer": "going", "minutes": "10"})
+        async with served.pool.connection() as conn:
+            await conn.execute("update asks set arrive_by = answered_at")
+            assert await asks.pass_on(conn, served.settings, await database_now(conn))
+        assert "we are asking others too" in (await browser.get(link)).text
+    contact, at = served.contacts["hub-1"], f"/console/alerts/{number}"
+    async with served.browser_session("operator") as operator:
+        page = (await operator.get(at)).text
+        assert "others are asked" in page
+        assert "Susan is there" in page
+        token = {"csrf_token": await csrf_of(operator, at), "contact": str(contact)}
+        done = await operator.post(f"{at}/contact-there", data=token)
+        assert (done.status_code, done.headers["location"]) == (303, f"{at}?done=contact-there")
+        wrong = await operator.post(f"{at}/contact-there", data=token | {"contact": str(uuid7())})
+        assert wrong.status_code == 404
+    sql = "select who, detail ->> 'contact' from alert_log where what = 'contact-answered'"
+    assert await rows(served.pool, sql) == [("operator", "Susan Ashworth")]
+
+
+async def test_what_a_week_asked_of_a_contact_is_shown_to_both(served: World) -> None:
+    await is_carer(served, "carer", "hub-1")
+    for _ in range(4):
+        number, _ = await asked(served)
+        await served.close(number)
+    async with served.pool.connection() as conn:  # at noon, whatever the time is now
+        await conn.execute("update contacts set quiet_from = '00:00', quiet_until = '00:00'")
+    async with served.browser_session("carer") as carer, served.browser_session("operator") as operator:
+        mine = (await carer.get("/carer")).text
+        assert "In the last seven days we asked you to go 4 times." in mine
+        assert "That is more than we want to ask of you" in mine
+        record = (await operator.get(f"/people/{served.people['hub-1']}")).text
+    assert (
+        "Susan was asked 4 times this week. That is more than 3 alerts and 1 night a week: change the plan." in record
+    )
 
 
 async def test_a_carer_answers_on_their_own_page_and_only_there(served: World) -> None:
@@ -197,7 +260,7 @@ async def test_a_carer_answers_on_their_own_page_and_only_there(served: World) -
         token = {"csrf_token": await csrf_of(mine, "/carer")}
         assert "Can you go to Mary?" in (await mine.get("/carer")).text
         assert (await mine.post(f"/carer/asks/{number}", data=token | {"answer": "cannot"})).status_code == 303
-        assert "You said that you cannot go." in (await mine.get("/carer")).text
+        assert "We know that you cannot go." in (await mine.get("/carer")).text
         own = served.contacts["hub-1"]
         assert (await mine.post(f"/carer/contacts/{own}/test", data=token)).status_code == 303
         assert "waiting to be sent" in (await mine.get("/carer")).text

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from psycopg.rows import dict_row
 
-from alerts import store
+from alerts import asks, store
 from alerts.errors import Conflict, Incomplete
 from telecare.clock import format_instant
 from telecare.db import Connection
@@ -129,6 +129,9 @@ async def hear(
         if news is News.ARRIVED:
             detail["at_scene"] = format_instant(now)
         await store.log(conn, alert_id, now, by, "emergency-service", detail)
+        if news is News.CONVEYED:
+            _, zone = await store.raised_where(conn, alert_id)
+            await asks.to_hospital(conn, settings, alert_id, taken_to.strip(), now.astimezone(zone), now)
         await store.publish_change(conn, alert_id, now)
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from alerts.civil import next_morning, soon_by_day
+from alerts.load import Budget, Load
 from alerts.reach import Problem, gap_words
 from telecare.vocabulary import PersonState
 from telecare.wall_clock import Span
@@ -196,6 +197,14 @@ def of_plan(
         key = f"rota-gap:{person.id}:{gap.end:%Y-%m-%dT%H:%M}"  # a gap that has begun is the same one
         made.append(_about(person, TaskKind.ROTA_GAP, key, words, max(gap.start, now)))
     return made
+
+
+def of_load(person: Person, load: Load, budget: Budget, now: datetime) -> Wanted:
+    """A contact bears more than their share: once in each week of the calendar."""
+    year, week, _ = now.astimezone(person.zone).isocalendar()
+    key = f"over-budget:{load.contact_id}:{year}-{week:02}"
+    words = f"{person.name}: {load.words(budget)}"
+    return _about(person, TaskKind.OVER_BUDGET, key, words, soon_by_day(now, person.zone))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from alerts import reach_store, tasks
+from alerts import load, reach_store, tasks
 from alerts.civil import at_night
 from alerts.tasks import Person, TaskKind, Wanted
 from telecare.db import Connection
@@ -128,10 +128,25 @@ async def plans_to_mend(conn: Connection, settings: Settings, now: datetime) -> 
     ]
 
 
+async def asked_too_often(conn: Connection, settings: Settings, now: datetime) -> list[Wanted]:
+    """Contacts who were asked more in this week than one should bear: their plan is to be changed."""
+    budget = load.budget_of(settings)
+    over = await load.over_budget(conn, now, budget)
+    rows = await _rows(
+        conn,
+        """select p.id, p.home_id, p.name, z.timezone from people p
+             join homes h on h.id = p.home_id join councils z on z.id = h.council_id where p.id = any(%(ids)s)""",
+        ids=[one.person_id for one in over],
+    )
+    people = {row[0]: _person(row) for row in rows}
+    return [tasks.of_load(people[one.person_id], one, budget, now) for one in over if one.person_id in people]
+
+
 SOURCES: Final[tuple[Source, ...]] = (
     Source((TaskKind.AWAY_OVER,), away_over),
     Source((TaskKind.KIT_FAULT, TaskKind.KEYS_BACK, TaskKind.KIT_BACK), standings),
     Source((TaskKind.NO_ANSWER,), no_answers, ends=False),
     Source((TaskKind.UNTESTED, TaskKind.TEST_FAILED), untested),
     Source((TaskKind.ROTA_GAP, TaskKind.PLAN_PROBLEM), plans_to_mend),
+    Source((TaskKind.OVER_BUDGET,), asked_too_often, ends=False),
 )

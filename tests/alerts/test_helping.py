@@ -194,7 +194,10 @@ async def test_nothing_is_closed_while_help_is_under_way(helping: Helping) -> No
         await rows(helping.pool, "update alerts set closed_at = now()")
     with pytest.raises(Incomplete, match="say where to"):
         await helping.hear(call, News.CONVEYED)
+    await helping.act(actions.ask_contact, helping.settings, helping.number, "operator", helping.now)
     await helping.hear(call, News.CONVEYED, taken_to="Anytown Hospital")
+    (told,) = await rows(helping.pool, "select body from messages where purpose = 'hospital' and channel = 'sms'")
+    assert "taking Mary to Anytown Hospital" in told[0]
     with pytest.raises(Incomplete, match="sam must have left first"):
         await helping.close(helping.number)
     await helping.visit(visit, V.CHECKED)

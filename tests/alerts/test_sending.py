@@ -268,7 +268,7 @@ async def test_who_has_answered_is_not_rung(line: Line) -> None:
     await line.step(90)
     assert line.company.asked == ["sms"]
     (call,) = await rows(line.pool, "select state, failure from messages where channel = 'voice'")
-    assert call == ("stale", "the contact had answered")
+    assert call == ("stale", "not needed any more")
 
 
 async def test_a_call_is_signed_says_what_keys_mean_and_where_receipts_go(line: Line) -> None:

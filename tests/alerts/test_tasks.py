@@ -12,6 +12,7 @@ import pytest
 from alerts import asks_store, standing, tasks, tasks_store
 from alerts.civil import civil_hour, next_morning, soon_by_day
 from alerts.errors import Conflict, Incomplete
+from alerts.load import Budget, Load
 from alerts.tasks import Known, TaskKind, Wanted, reconcile
 from alerts.tasks_service import Tasks
 from alerts.tasks_sources import SOURCES, Source
@@ -260,6 +261,26 @@ def test_a_gap_in_a_rota_is_due_when_it_begins_and_one_that_has_begun_is_the_sam
     (begun,) = tasks.of_plan(mary_green, [], [Span(NOON, end)], NOON + timedelta(hours=12), timedelta(days=14))
     assert begun.key == task.key
     assert tasks.of_plan(mary_green, [], [], NOON, timedelta(days=14)) == []
+
+
+def test_a_contact_who_is_asked_too_often_is_a_task_once_in_each_week() -> None:
+    mary_green = tasks.Person(id=UUID(int=1), home_id=UUID(int=2), name="Mary Green", zone=LONDON)
+    jo = Load(
+        contact_id=UUID(int=3),
+        contact="Jo Green",
+        person_id=mary_green.id,
+        person="Mary",
+        alerts=5,
+        nights=2,
+        closed=4,
+        false=3,
+    )
+    task = tasks.of_load(mary_green, jo, Budget(), NOON)
+    assert task.words.startswith("Mary Green: Jo was asked 5 times this week, in 2 nights, 3 of 4 turned out")
+    assert task.words.endswith("change the plan.")
+    assert task.due_at == NOON + timedelta(hours=2)
+    assert tasks.of_load(mary_green, jo, Budget(), NOON + timedelta(days=1)).key == task.key
+    assert tasks.of_load(mary_green, jo, Budget(), NOON + timedelta(days=7)).key != task.key
 
 
 async def test_the_rules_ask_nothing_about_who_has_died(world: World, rules: Round) -> None:

@@ -302,6 +302,14 @@ async def test_somebody_who_says_yes_and_no_in_turn_is_not_passed_on_each_time(a
     assert (await asking.told()).count((ALI, "going")) == 3
 
 
+async def test_help_is_under_way_once_one_goes_and_nobody_else_is_asked(asking: Asking) -> None:
+    """Found by the simulation: the state was written before the others' questions were withdrawn."""
+    assert await asking.ask()
+    assert await asking.ask()
+    await asking.answer(JO, "going", 20)
+    assert (await asking.alert())["state"] == "watching"
+
+
 async def test_a_no_moves_on_at_once(asking: Asking) -> None:
     await asking.ask()
     assert (await asking.answer(JO, "cannot")).taken

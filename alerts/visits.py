@@ -19,9 +19,7 @@ def arrival_at(text: str, raised_at: datetime, now: datetime, zone: ZoneInfo) ->
     match = _TIME_OF_DAY.fullmatch(text.strip())
     begun = raised_at
     if match is not None:
-        here = now.astimezone(zone)
-        local = here.replace(hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0)
-        at = (local if local <= here else local - timedelta(days=1)).astimezone(UTC)
+        at = max(one for one in _instants(int(match[1]), int(match[2]), now.astimezone(zone)) if one <= now)
         begun = raised_at.replace(second=0, microsecond=0)  # a time of day has no seconds
     else:
         try:
@@ -33,3 +31,13 @@ def arrival_at(text: str, raised_at: datetime, now: datetime, zone: ZoneInfo) ->
     if at > now:
         raise ValueError("that is in the future")
     return max(at, raised_at)
+
+
+def _instants(hour: int, minute: int, here: datetime) -> list[datetime]:
+    """When a clock on the wall showed this today and yesterday. Where clocks are put back it shows an hour twice."""
+    days = (here - timedelta(days=back) for back in (0, 1))
+    return [
+        day.replace(hour=hour, minute=minute, second=0, microsecond=0, fold=fold).astimezone(UTC)
+        for day in days
+        for fold in (0, 1)
+    ]

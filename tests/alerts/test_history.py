@@ -132,3 +132,22 @@ def test_an_arrival_that_cannot_be(text: str, words: str) -> None:
     raised, now = datetime(2026, 7, 1, 9, 20, 30, tzinfo=UTC), datetime(2026, 7, 1, 9, 50, tzinfo=UTC)
     with pytest.raises(ValueError, match=words):
         arrival_at(text, raised, now, LONDON)
+
+
+@pytest.mark.parametrize(
+    ("text", "raised", "now", "at"),
+    [
+        ("01:40", "00:10", "01:10", "00:40"),  # the clocks have been put back, and it was before that
+        ("01:40", "00:10", "02:30", "01:40"),  # it was after that: the last such before now
+        ("00:50", "23:40", "01:10", "23:50"),
+        ("02:10", "00:10", "02:30", "02:10"),
+    ],
+)
+def test_an_arrival_in_the_night_in_which_the_clocks_are_put_back(text: str, raised: str, now: str, at: str) -> None:
+    """Times but the first are of Greenwich."""
+
+    def instant(clock: str) -> datetime:
+        hour, minute = map(int, clock.split(":"))
+        return datetime(2026, 10, 24 if hour > 12 else 25, hour, minute, tzinfo=UTC)
+
+    assert arrival_at(text, instant(raised), instant(now), LONDON) == instant(at)

@@ -51,7 +51,8 @@ create function levels_only_rise() returns trigger language plpgsql as $$
 declare
     on_floor boolean := new.floor_since is not null and new.lifted_at is null;
 begin
-    if new.priority > old.priority or (new.priority = 4) <> (old.priority = 4) then
+    -- But a responder who is sent about equipment may come into danger: then it is an emergency.
+    if new.priority > old.priority or (old.priority = 4 and new.priority not in (1, 4)) then
         raise exception 'the level of an alert never falls, and level 4 is for equipment alone' using errcode = 'check_violation';
     end if;
     if new.closed_at is not null or new.priority not in (2, 3) or new.home_id is null then

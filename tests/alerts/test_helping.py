@@ -359,3 +359,13 @@ async def test_what_is_written_about_a_visit_stays(helping: Helping) -> None:
     await helping.send()
     with pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="append-only"):
         await rows(helping.pool, "update visit_steps set by = 'x'")
+
+
+async def test_a_responder_who_is_sent_about_equipment_and_calls_for_help_is_an_emergency(helping: Helping) -> None:
+    """Found by the simulation: the level of a technical alert could not rise, and the call for help was refused."""
+    await helping.alarm(kind="battery-low")
+    helping.number = next(alert["id"] for alert in await helping.open() if alert["priority"] == 4)
+    await helping.claim(helping.number)
+    visit = await helping.send()
+    await helping.act(visit_actions.panic, helping.number, visit, "sam", helping.now)
+    assert await one(helping.pool, "select priority from alerts where id = %s", helping.number) == 1

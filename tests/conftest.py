@@ -177,3 +177,19 @@ def service_settings(database_url: str, broker: Broker, data_dir: Path, **given:
         }
         | given
     )
+
+
+# ---------------------------------------------------------------- what a run has played
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what the simulation has played, also when all is well (docs/simulation.md)."""
+    reports = [one for kind in ("passed", "failed") for one in terminalreporter.stats.get(kind, [])]
+    played = [dict(one.user_properties) for one in reports if "simulated" in dict(getattr(one, "user_properties", []))]
+    if not played:
+        return
+    terminalreporter.section("simulation")
+    for one in played:
+        terminalreporter.write_line(one["simulated"])
+    sums = {name: sum(one.get(name, 0) for one in played) for name in ("days", "alerts", "steps", "faults")}
+    terminalreporter.write_line("all worlds: " + ", ".join(f"{number:,.0f} {name}" for name, number in sums.items()))

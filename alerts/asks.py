@@ -105,7 +105,10 @@ async def _begin_round(conn: Connection, settings: Settings, alert_id: int, now:
         return await ladders_store.go_on(conn, alert_id, now + carers_ladder(settings).again)
     if await ladders_store.somebody(conn, alert_id):
         return await ladders_store.go_on(conn, alert_id, None)
-    first = not await questions_store.asked_of(conn, alert_id) and at.why == "plan" and at.round == 1
+    begun = bool(await questions_store.asked_of(conn, alert_id))
+    if begun and await climbing.ask_one(conn, settings, alert_id, "system", now) is not None:
+        return await store.publish_change(conn, alert_id, now)  # somebody is left in this round
+    first = not begun and at.why == "plan" and at.round == 1
     round_ = at.round if first else at.round + 1
     await ladders_store.go_on(conn, alert_id, None, round_=round_)
     rounds = settings.ladder_rounds + 1

@@ -92,6 +92,8 @@ async def _do(conn: Connection, settings: Settings, one: Standing, do: Do, by: s
             await _late(conn, settings, one, now)
         case Do.TELL_OTHERS:
             await _stop_others(conn, settings, one, now)
+        case Do.LOOK_AGAIN:
+            await ladders_store.go_on(conn, alert_id, now + carers_ladder(settings).again)
         case Do.ASK_NEXT:
             await _move_on(conn, settings, one, now)
         case _:

@@ -101,6 +101,7 @@ class Do(StrEnum):
     ANNOUNCE = "announce"  # the person hears that somebody is on the way
     TELL_OTHERS = "tell-others"  # everyone who was asked hears who goes; nobody else is waited for
     ASK_NEXT = "ask-next"  # unless somebody goes or may still answer
+    LOOK_AGAIN = "look-again"  # the asking rests, and is looked at again after a while
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +156,8 @@ def _time(question: Question, now: datetime, timing: Timing, safe: bool) -> Move
         late = replace(question, stage=Stage.LATE, arrive_by=None, was_late=True)
         return Move(late, (Do.SAY_LATE, Do.ASK_NEXT))
     if question.answer_by is not None and question.answer_by <= now:
-        # Nobody is sent out of bed to somebody who is safe.
-        return Move(_still(question, Stage.PASSED), (Do.SAY_NO_ANSWER, *(() if safe else (Do.ASK_NEXT,))))
+        # Nobody is sent out of bed to somebody who is safe; but a new alarm may unsay it.
+        return Move(_still(question, Stage.PASSED), (Do.SAY_NO_ANSWER, Do.LOOK_AGAIN if safe else Do.ASK_NEXT))
     return Move(replace(question, voice_at=None), () if safe else (Do.RING,))
 
 

@@ -194,6 +194,18 @@ async def test_nobody_is_late_or_asked_for_a_person_who_is_safe(asking: Asking) 
     assert (await asking.told())[1:] == [(JO, "late"), (ALI, "ask")]
 
 
+async def test_who_does_not_answer_about_somebody_safe_is_followed_by_the_next_once_that_is_unsaid(
+    asking: Asking,
+) -> None:
+    await asking.ask()
+    await asking.act(actions.mark_safe, asking.number, "operator", ConfirmedBy.PERSON, "Her own words", asking.now)
+    await asking.wait(2000)
+    assert await asking.told() == [(JO, "ask")]
+    await asking.alarm()
+    await asking.wait(600)
+    assert (await asking.told())[1:] == [(ALI, "ask")]  # in the same round: Jo is not asked again
+
+
 async def test_an_accidental_press_that_is_answered_texts_nobody(asking: Asking) -> None:
     await asking.close(asking.number, cause=Cause.ACCIDENTAL, outcomes=[Outcome.NO_HELP_NEEDED])
     await asking.wait(100_000)

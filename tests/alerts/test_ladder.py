@@ -69,7 +69,10 @@ def test_who_goes_is_late_once() -> None:
 
 
 def test_nobody_is_rung_asked_or_late_for_somebody_who_is_safe() -> None:
-    assert [move.do for move in after((90, Time(safe=True)), (180, Time(safe=True)))] == [(), (Do.SAY_NO_ANSWER,)]
+    assert [move.do for move in after((90, Time(safe=True)), (180, Time(safe=True)))] == [
+        (),
+        (Do.SAY_NO_ANSWER, Do.LOOK_AGAIN),
+    ]
     _, looked = after((10, Yes(1)), (670, Time(safe=True)))
     assert (looked.question.stage, looked.do) == (Stage.GOING, ())
     assert looked.question.arrive_by == NOW + 670 * S + TIMING.grace  # looked at again

@@ -463,7 +463,7 @@ async def test_nothing_goes_by_the_other_way_either_once_the_person_has_died(lin
     person = await one(line.pool, "select person_id from contacts where phone = '07700 900001'")
     news = Change(state=PersonState.DECEASED, note="Hospital", by="operator", role=Role.SUPERVISOR)
     async with line.pool.connection() as conn:
-        await standing.change(conn, person, news, line.now)
+        await standing.change(conn, line.settings, person, news, line.now)
     await line.receipt("permanent-failure")
     await line.step(1)
     assert line.company.asked == ["sms"]

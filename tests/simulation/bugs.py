@@ -16,12 +16,14 @@ from alerts import (
     actions,
     asks,
     asks_store,
+    climbing,
     deadlines,
     deadlines_store,
     life_store,
     reach_store,
     sending,
     sending_store,
+    standing_store,
     store,
     taking_store,
 )
@@ -75,14 +77,6 @@ async def _nothing(*_: Any, **__: Any) -> None:
     return None
 
 
-async def _nobody_next(conn: Any, settings: Any, alert_id: int, by: str, now: Any, contact: Any = None) -> bool:
-    if by != "system":
-        return await _ask(conn, settings, alert_id, by, now, contact)
-    await store.publish_change(conn, alert_id, now)
-    return True
-
-
-_ask = asks.ask
 _record = actions._record
 _give_places = taking_store.give_places
 
@@ -126,7 +120,7 @@ async def _dead_are_alive(world: World) -> AsyncIterator[None]:
         patch.object(asks_store, "_STOPPED", []),
         patch.object(sending_store, "_STOPPED", []),
         patch.object(reach_store, "STOPPED", frozenset()),
-        patch.object(asks_store, "stop_writing", _nothing),
+        patch.object(standing_store, "stop_writing", _nothing),
     ):
         yield
 
@@ -155,7 +149,7 @@ BUGS = (
     ),
     Bug(
         "nobody is asked next", "who has not answered is passed on from, and nobody else is asked", watch.ASKED,
-        _changed((asks, "ask", _nobody_next)),
+        _changed((climbing, "_move_on", _nothing)),
     ),
     Bug(
         "the dead are written about",

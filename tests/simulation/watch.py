@@ -239,7 +239,7 @@ class Watch:
     def _fold(self, case: Case, at: float, who: str, what: str, detail: dict[str, Any]) -> None:
         words = f"alert {case.id}: {what} by {who}, while {case.owner} has it"
         tried = what == "contact-tried" and who == "system" and "line" not in detail
-        case.passed = tried and "no answer" in str(detail.get("text"))
+        case.passed = tried and "no answer" in str(detail.get("text")) and not case.safe
         if what == "claimed":
             if case.owner is not None or case.closed:
                 raise Broken(DOUBLE, words)
@@ -375,8 +375,11 @@ class Watch:
             waits = ask["answer"] is None and not ask["passed"] and not ask["over"]
             if settled and waits and ask["round"] == 1 and now - ask["asked"] > ANSWER_S + SLACK_S:
                 raise Broken(ASKED, f"alert {ask['alert']}: a contact has not answered for {now - ask['asked']:.0f} s")
-        if any(case.passed for case in self.cases.values()):
-            raise Broken(ASKED, "a contact was passed on from, and nobody else was asked")
+        for number, case in self.cases.items():
+            if case.passed:
+                raise Broken(
+                    ASKED, f"alert {number}: a contact was passed on from, and nobody else was asked", case.story
+                )
         for number, asks in of_alert.items():
             hope = any(ask["answer"] == "going" or ask["by"] is not None or ask["stopped"] for ask in asks)
             hope = hope or any(alert == number for alert, _ in self.seen.ladders)

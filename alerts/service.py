@@ -19,7 +19,6 @@ from alerts.retention import retire
 from alerts.rising import raise_levels
 from alerts.supervision import Supervision
 from alerts.taking import Taking
-from alerts.tasks_service import Tasks
 from telecare.clock import Clock, format_instant
 from telecare.db import Connection, Pool, database_now
 from telecare.mqtt import client_for
@@ -78,7 +77,6 @@ class Engine:
             commands=self.send_commands(commands, poll_s),
             retention=keep_doing(self.retire_step, asyncio.Event(), self.clock, _RETIRE_EVERY_S, "retention"),
             supervision=Supervision(self.pool, self.settings, self.clock, self.now_of).run(),
-            tasks=Tasks(self.pool, self.settings, self.clock, self.now_of).run(),
             alive=say_alive(self.pool, self.clock, "alerts", lambda: {"subscribed": self.subscribed}),
         )
 

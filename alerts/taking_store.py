@@ -194,6 +194,7 @@ JOIN: Final = """
            priority = least(a.priority, g.priority),
            -- Who calls again is not safe, whatever was said before.
            safe_at = null, wrapped_up_at = null,
+           due_at = case when a.claimed_by is not null then least(a.due_at, %(now)s) else a.due_at end,
            state = case when state in ('safe', 'wrap-up') then 'claimed' else state end
       from jsonb_to_recordset(%(joining)s::jsonb) g (
            id bigint, count integer, priority smallint, kind text, possible boolean, reason text)

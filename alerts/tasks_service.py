@@ -1,6 +1,7 @@
 """Tasks are made by rules and end with their reasons, each once; what is overdue is marked, a kit fault said aloud.
 
-It runs beside the alert engine: a source that fails is said and tried again, and takes nothing else with it.
+It runs in the detection process, since reckoning thousands of plans must not delay an alert's deadline. A source that
+fails is said and tried again, and takes nothing else with it.
 """
 
 import asyncio

@@ -18,6 +18,7 @@ from alerts.detection.seen import Seen, fold
 from alerts.detection.silence import silent_after
 from alerts.detection.store import Heard, Source
 from alerts.supervision import READER
+from alerts.tasks_service import Tasks
 from telecare import feed
 from telecare.clock import Clock
 from telecare.db import Connection, Pool, database_now
@@ -50,6 +51,7 @@ class Detection:
         await run_workers(
             stop,
             work=keep_doing(self.step, asyncio.Event(), self.clock, self.settings.detection_poll_s, SERVICE),
+            tasks=Tasks(self.pool, self.settings, self.clock, self.now_of).run(),
             alive=say_alive(self.pool, self.clock, SERVICE, lambda: {"subscribed": True}),
         )
 

@@ -375,11 +375,7 @@ class Watch:
             waits = ask["answer"] is None and not ask["passed"] and not ask["over"]
             if settled and waits and ask["round"] == 1 and now - ask["asked"] > ANSWER_S + SLACK_S:
                 raise Broken(ASKED, f"alert {ask['alert']}: a contact has not answered for {now - ask['asked']:.0f} s")
-        for number, case in self.cases.items():
-            if case.passed:
-                raise Broken(
-                    ASKED, f"alert {number}: a contact was passed on from, and nobody else was asked", case.story
-                )
+        self._passed_on(of_alert)
         for number, asks in of_alert.items():
             hope = any(ask["answer"] == "going" or ask["by"] is not None or ask["stopped"] for ask in asks)
             hope = hope or any(alert == number for alert, _ in self.seen.ladders)
@@ -390,6 +386,14 @@ class Watch:
         if settled and any(due <= now for due in (*self.seen.visits, *self.seen.services)):
             raise Broken(TOLD, "a visit or an emergency service is past its time, and nobody asks")
 
+    def _passed_on(self, of_alert: dict[int, list[dict[str, Any]]]) -> None:
+        for number, case in self.cases.items():
+            if any(ask["answer"] == "going" or ask["by"] is not None for ask in of_alert.get(number, [])):
+                case.passed = False  # somebody else has been asked already, by hand
+            if case.passed:
+                words = f"alert {number}: a contact was passed on from, and nobody else was asked"
+                raise Broken(ASKED, words, case.story)
+
     def _find_messages(self) -> None:
         given = self.world.telephones
         for message in self.seen.messages:
@@ -397,9 +401,15 @@ class Watch:
             if message["state"] in ("pending", "sending"):
                 self.unfinished[number] = message
                 continue
-            self.unfinished.pop(number, None)
             if message["state"] in ("sent", "delivered") and not given.accepted.get(number):
-                raise Broken(MESSAGE, "a message counts as sent that nobody was given")
+                raise Broken(MESSAGE, f"a message counts as sent that nobody was given: {message}")
+            if message["next"] is not None:
+                # A call that has been taken, and of which nothing is heard, goes by the other way as well.
+                if self.unfinished.get(number, {}).get("state") != "sent":
+                    given.excused[number] = given.excused.get(number, 0) + 1
+                self.unfinished[number] = message
+                continue
+            self.unfinished.pop(number, None)
             given.forget(number)
         if self.unfinished.keys() - {message["id"] for message in self.seen.messages}:
             raise Broken(MESSAGE, "a message has gone")

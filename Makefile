@@ -5,7 +5,6 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 # How many short rows of the fault suite run at a time; 0: one after the other, in one process.
-ROWS_AT_ONCE ?= 2
 
 .PHONY: up test test-faults test-faults-short check screenshots clean
 
@@ -35,10 +34,10 @@ test: $(DEV)
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'not faults' tests
 	@$(MAKE) --no-print-directory test-faults-short
 
-# The short rows of the fault suite, which wait more than they work: two at a time; the end of `make test`.
+# The short rows of the fault suite, alone on the machine; the end of `make test`.
 test-faults-short: $(DEV)
 	@sh tests/install_system_parts.sh
-	@$(BIN)/python -m pytest -n $(ROWS_AT_ONCE) --dist load --maxschedchunk 1 -m 'faults and ci' tests/faults
+	@$(BIN)/python -m pytest -n 0 -m 'faults and ci' tests/faults
 
 # Every fault at its full length (docs/faults.md), about 75 minutes. FAULT_SEED=... plays a run again; ROWS='t3 or t4' plays some.
 test-faults: $(DEV)

@@ -144,7 +144,6 @@ async def test_t14_a_storm_of_alarms(stage: Stage) -> None:
         assert row.figures["all in alerts after s"] < 2 * VISIBLE_S
 
 
-@pytest.mark.ci
 async def test_t15_one_mad_hub(stage: Stage) -> None:
     async with stage(Plan(name="T15 one mad hub, 600 messages/s", presses_per_s=8, operator=False)) as (made, row):
         mad_s = 30.0 if is_full() else 15.0

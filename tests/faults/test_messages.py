@@ -41,7 +41,6 @@ def _wrong_clocks() -> tuple[float, ...]:
     return (0.0, HOUR_S, -HOUR_S, YEAR_S, -YEAR_S, to_1970, to_2038)
 
 
-@pytest.mark.ci
 async def test_t7_hubs_with_wrong_clocks(stage: Stage) -> None:
     """The clock of the services is the database's, so theirs cannot differ from each other."""
     name = "T7 hub clocks: +-1 h, +-1 y, 1970, 2038, jumping, DST night"

@@ -51,7 +51,6 @@ async def test_n2_the_network_is_cut_for_long(stage: Stage) -> None:
         await finish(made, row)
 
 
-@pytest.mark.ci
 async def test_n3_connections_stay_open_and_carry_nothing(stage: Stage) -> None:
     async with stage(Plan(name="N3 half-open connections", proxied=True)) as (made, row):
         _network(made)

@@ -75,7 +75,6 @@ LADDER = {f"TELECARE_{name}_S": str(seconds) for name, seconds in _RUNGS_S.items
 CLIMBED = "select count(*) from alert_log where what in ('escalated-supervisor', 'escalated-second-site', 'breached')"
 
 
-@pytest.mark.ci
 async def test_t6_each_process_stops_for_a_while_and_goes_on(stage: Stage) -> None:
     """A grey failure: it is there, its connections stand, and it does nothing. Another engine works beside it."""
     seconds = 30.0 if is_full() else 12.0

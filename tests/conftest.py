@@ -38,6 +38,7 @@ _numbers = count(1)
 
 # Whole files are dealt out to the test processes in this order, then the others: a long one at the end would keep one
 # process busy and leave the others idle.
+_ROOM = 4 << 30  # bytes
 LONGEST = (
     "tests/simulation/",
     "tests/dashboard/test_browser.py",
@@ -61,7 +62,7 @@ def postgres() -> Iterator[embedded.Postgres]:
     """A running server with a migrated template database."""
     user = server_user()
     # Not pytest's own folder: as root the server runs as another user, who must be able to go there.
-    folder = Path(tempfile.mkdtemp(prefix="telecare-test-"))
+    folder = Path(tempfile.mkdtemp(prefix="telecare-test-", dir=_in_memory()))
     if user is not None:
         os.chown(folder, user.uid, user.gid)
     server = embedded.Postgres(
@@ -80,6 +81,13 @@ def postgres() -> Iterator[embedded.Postgres]:
             process.send_signal(signal.SIGINT)
             process.wait(timeout=20)
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _in_memory() -> str | None:
+    """A folder in memory, where there is one with room: a test's database is then made in 0.03 s instead of 0.3."""
+    shm = Path("/dev/shm")
+    roomy = shm.is_dir() and os.access(shm, os.W_OK) and shutil.disk_usage(shm).free >= _ROOM
+    return str(shm) if roomy else None
 
 
 def _database(server: embedded.Postgres, name: str) -> str:

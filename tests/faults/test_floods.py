@@ -86,7 +86,6 @@ async def test_t12_every_hub_comes_back_at_once(stage: Stage) -> None:
         assert max(found.delays.values()) < 5 * PRESS_S
 
 
-@pytest.mark.ci
 async def test_t13_a_power_cut_and_one_press_inside(stage: Stage) -> None:
     count = 2000 if is_full() else 300
     plan = Plan(name=f"T13 power cut: {count} homes, and one press inside", presses_per_s=0.5, operator=False)

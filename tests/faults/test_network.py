@@ -20,7 +20,6 @@ def _network(made: World) -> None:
     assert made.proxy.connections >= made.plan.hubs, "the hubs do not go through the bad network"
 
 
-@pytest.mark.ci
 async def test_n1_the_network_is_cut_for_seconds(stage: Stage) -> None:
     async with stage(Plan(name="N1 network cut for seconds, again and again", proxied=True)) as (made, row):
         _network(made)

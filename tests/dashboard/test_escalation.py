@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from starlette.datastructures import FormData
 
-from alerts import actions, asks, asks_store, reach_store
+from alerts import actions, asks, asks_store, reach_store, telling
 from dashboard import escalation_forms as forms
 from telecare.db import database_now
 from telecare.errors import NotFound, Refused
@@ -343,7 +343,7 @@ async def test_a_test_message_that_arrives_tests_the_way_and_another_number_is_n
             contact = {"id": susan, "name": "Susan Ashworth", "phone": "07700 900456"}
             now = await database_now(conn)
             await conn.execute("update messages set idempotency_key = idempotency_key || '-before'")
-            assert await asks.send_test(conn, served.settings, contact, now, now)
+            assert await telling.send_test(conn, served.settings, contact, now, now)
 
     await test_message()
     assert await works() == []

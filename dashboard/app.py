@@ -43,6 +43,7 @@ from dashboard.tasks_due import TasksDue
 from dashboard.troubles import Shouts
 from dashboard.views import Pages
 from telecare.db import open_pool
+from telecare.ending import end_tasks
 from telecare.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -124,9 +125,7 @@ async def _run(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
             yield
         finally:
             feed.close()
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
+            await end_tasks(background)
 
 
 async def _fetch(static: StaticFiles) -> None:

@@ -119,6 +119,7 @@ class Link:
                 if self._writer is not None and self.connected:
                     self._writer.write(write(frame))
                 with suppress(TimeoutError):
-                    return await asyncio.wait_for(asyncio.shield(kept), RETRY_S)
+                    async with asyncio.timeout(RETRY_S):
+                        return await asyncio.shield(kept)
         finally:
             del self._waiting[frame.ref]

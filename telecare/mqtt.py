@@ -12,6 +12,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from telecare.ending import end_tasks
 from telecare.errors import CannotStart
 from telecare.settings import MqttUrl, parse_mqtt_url
 
@@ -70,8 +71,7 @@ class PromptClient(aiomqtt.Client):
                 await working
                 return
         finally:
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
+            await end_tasks([working])
         problem = self._disconnected.exception()
         raise aiomqtt.MqttError("the connection broke") from problem
 

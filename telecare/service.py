@@ -4,21 +4,19 @@ import asyncio
 import logging
 import random
 import signal
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final
 
 import psycopg
 from psycopg import AsyncConnection
 
 from telecare.clock import Clock
 from telecare.db import TRY_AGAIN, Pool
+from telecare.ending import end_tasks
 from telecare.heartbeat import EVERY_S, beat
 from telecare.logs import set_up_logs
 
 log = logging.getLogger("telecare")
-
-_TELL_AGAIN_S: Final = 1.0
 
 
 def run_until_stopped(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
@@ -51,7 +49,7 @@ async def run_workers(stop: asyncio.Event, **workers: Awaitable[None]) -> None:
         done, _ = await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.cancel()
-        await _end(tasks)
+        await end_tasks(tasks)
     problems = [problem for task in tasks if not task.cancelled() and (problem := task.exception())]
     if not problems and not stop.is_set():
         # Nobody would do its work any more, and nobody would know.
@@ -63,19 +61,6 @@ async def run_workers(stop: asyncio.Event, **workers: Awaitable[None]) -> None:
 
 async def _named(worker: Awaitable[None]) -> None:
     await worker
-
-
-async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel tasks until each has ended.
-
-    A task group that fails while its caller is cancelled raises the failure alone (Python 3.11), and a loop that deals
-    with the failure goes on: so it is told again.
-    """
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_TELL_AGAIN_S)
 
 
 class Backoff:
@@ -118,7 +103,8 @@ async def keep_doing(
             continue
         backoff.well()
         with suppress(TimeoutError):
-            await asyncio.wait_for(wake.wait(), poll_s)
+            async with asyncio.timeout(poll_s):  # wait_for would forget a cancellation that comes with the wake-up
+                await wake.wait()
 
 
 async def listen(database_url: str, clock: Clock, wakes: dict[str, list[asyncio.Event]]) -> None:

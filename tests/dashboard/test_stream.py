@@ -14,6 +14,7 @@ from alerts import queue
 from dashboard import models, stream
 from dashboard.stream import RESYNC_AFTER, Feed
 from telecare.db import database_now
+from telecare.ending import end_tasks
 from tests.dashboard.world import World, listening
 
 
@@ -216,8 +217,7 @@ async def test_a_reader_that_does_not_read_is_bounded_and_holds_nobody(world: Wo
     feed.close()
     assert [event async for event in slow] == []
     assert feed.streams == 0
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    await end_tasks([running])
 
 
 async def test_no_beat_while_the_database_is_mute(world: World) -> None:

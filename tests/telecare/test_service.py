@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from telecare.service import WorkerEnded, run_workers
+from telecare.clock import SystemClock
+from telecare.service import WorkerEnded, keep_doing, run_workers
 
 
 async def for_ever() -> None:
@@ -103,3 +104,22 @@ async def test_who_runs_workers_and_is_cancelled_leaves_none_behind() -> None:
     with pytest.raises(asyncio.CancelledError):
         await working
     assert len(asyncio.all_tasks()) == 1
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_loop_that_is_woken_in_the_moment_in_which_it_is_ended_ends(turns: int) -> None:
+    wake, began = asyncio.Event(), asyncio.Event()
+
+    async def step() -> bool:
+        began.set()
+        return False
+
+    doing = asyncio.create_task(keep_doing(step, wake, SystemClock(), 60, "test"))
+    await began.wait()
+    await asyncio.sleep(0.01)
+    wake.set()
+    for _ in range(turns):  # of the event loop, until what it waits for has come and it has not yet run on
+        await asyncio.sleep(0)
+    doing.cancel()
+    await asyncio.wait([doing], timeout=1)
+    assert doing.cancelled()

@@ -16,6 +16,7 @@ from alerts.knowing import DECISION_WORDS
 from alerts.tasks import TASK_WORDS, TaskKind
 from alerts.visiting import ISTUMBLE, NEXT, VISIT_WORDS
 from dashboard.access import HAVE_SCREENS, HEAR_TROUBLES, navigation
+from dashboard.compiled import Compiled
 from dashboard.fall_svg import NARROW, draw
 from dashboard.fall_trace import sentence, table
 from dashboard.fall_words import rest_of
@@ -126,6 +127,8 @@ class Pages:
             undefined=ChainableUndefined,  # the design system's macros ask for parameters that were not given
             trim_blocks=True,
             lstrip_blocks=True,
+            auto_reload=False,
+            bytecode_cache=Compiled(),
         )
         self._environment.filters.update(
             instant=instant, clock=clock_time, short=short_time, ago=ago, span=span, kind=kind_words, cause=cause_words,

@@ -76,6 +76,7 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /tasks/new": CONSOLE,
     "POST /tasks/{task_id}/done": CONSOLE,
     # records
+    "GET /search": RECORDS,
     "GET /homes": RECORDS,
     "GET /homes/{home_id}": RECORDS,
     "GET /homes/{home_id}/timeline": RECORDS,
@@ -165,6 +166,9 @@ ACCESS: Final[dict[str, Access]] = {
 
 # On whose pages the watchdog's troubles are shown: those who can do something about them.
 HEAR_TROUBLES: Final = frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN})
+
+# Who finds the search at the top of each page.
+SEARCH: Final = RECORDS.roles
 
 # Whose open page is a screen on which an alert is seen: their claims hang on one (alerts/leases.py).
 HAVE_SCREENS: Final = CONSOLE.roles

@@ -25,6 +25,7 @@ from dashboard import (
     pages_priorities,
     pages_records,
     pages_roles,
+    pages_search,
     pages_states,
     pages_tasks,
     pages_timeline,
@@ -67,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
     pages = (
         pages_console,
         pages_records,
+        pages_search,
         pages_plans,
         pages_states,
         pages_escalation,

@@ -15,7 +15,7 @@ from alerts.incidents.checks import CHECK_WORDS
 from alerts.knowing import DECISION_WORDS
 from alerts.tasks import TASK_WORDS, TaskKind
 from alerts.visiting import ISTUMBLE, NEXT, VISIT_WORDS
-from dashboard.access import HAVE_SCREENS, HEAR_TROUBLES, navigation
+from dashboard.access import HAVE_SCREENS, HEAR_TROUBLES, SEARCH, navigation
 from dashboard.compiled import Compiled
 from dashboard.fall_svg import NARROW, draw
 from dashboard.fall_trace import sentence, table
@@ -161,6 +161,7 @@ class Pages:
             "demo": settings.demo,
             "hears_troubles": visitor is not None and visitor.member.role in HEAR_TROUBLES,
             "has_screen": visitor is not None and visitor.csrf is not None and visitor.member.role in HAVE_SCREENS,
+            "searches": visitor is not None and visitor.member.role in SEARCH,
             "troubles": self._shouts(),
             "tasks_due": self._tasks_due(),
             "oncall_phone": settings.oncall_phone,

@@ -20,7 +20,9 @@ _COLUMNS: Final = """
     a.step, a.reason, a.policy, a.version, a.hub, p.name as person_name, p.state as person_state,
     coalesce(h.address, i.label) as address,
     coalesce(h.postcode, '') as postcode,
-    s.display_name as claimed_by_name, w.display_name as was_with
+    s.display_name as claimed_by_name, w.display_name as was_with,
+    case when a.shelved_until > %(now)s then a.shelved_until end as shelved_until, a.shelved_why,
+    b.display_name as shelved_by_name
 """
 _FROM: Final = """
       from alerts a
@@ -29,6 +31,7 @@ _FROM: Final = """
       left join people p on p.id = a.person_id
       left join staff s on s.username = a.claimed_by
       left join staff w on w.username = a.was_with
+      left join staff b on b.username = a.shelved_by
 """
 
 

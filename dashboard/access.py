@@ -158,6 +158,8 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /api/alerts/{alert_id}/visits/{visit_id}/panic": TEAM,
     "POST /api/alerts/{alert_id}/agree": CONSOLE,
     "POST /api/alerts/{alert_id}/wrap-up": CONSOLE,
+    "POST /api/alerts/{alert_id}/shelve": CONSOLE,
+    "POST /api/alerts/{alert_id}/unshelve": CONSOLE,
     "POST /api/alerts/{alert_id}/review": SUPERVISING,
     "GET /api/tasks": CONSOLE,
     "POST /api/tasks/{task_id}/done": CONSOLE,

@@ -64,3 +64,15 @@ async def wrap_up(request: Request, number: AlertNumber, body: steps.WrapUp) -> 
 async def review(request: Request, number: AlertNumber, body: steps.Review) -> Response:
     """By a supervisor, once, and not one's own."""
     return await take(request, number, body)
+
+
+@router.post("/shelve", response_model=models.ListedAlert, summary="Put a technical alert aside")
+async def shelve(request: Request, number: AlertNumber, body: steps.Shelve) -> Response:
+    """For 1 to 12 hours, with a reason. What needs a person is never put aside."""
+    return await take(request, number, body)
+
+
+@router.post("/unshelve", response_model=models.ListedAlert, summary="Put it back before its time")
+async def unshelve(request: Request, number: AlertNumber, body: steps.Unshelve) -> Response:
+    """Anyone may."""
+    return await take(request, number, body)

@@ -83,6 +83,8 @@ FORMS: Final[dict[str, tuple[tuple[str, ...], Callable[[Entered], steps.Step]]]]
         ("cause", "outcomes[]", "note", "kit_fault", "safeguarding", "falls_referral", "family_told", "follow_up"),
         _model(steps_help.WrapUp),
     ),
+    "shelve": (("hours", "shelve_why"), _model(steps_help.Shelve)),
+    "unshelve": ((), _model(steps_help.Unshelve)),
     "review": (("score", "words"), _model(steps_help.Review)),
     "dispatch": (("responder", "second", "note"), _model(steps.Dispatch)),
     "safe": (("confirmed_by", "how"), _model(steps.Safe)),

@@ -124,6 +124,9 @@ class ListedAlert(_Answer):
     postcode: str
     claimed_by_name: str | None
     was_with: str | None = Field(description="whose screen was lost, where it waits again because of that")
+    shelved_until: datetime | None = Field(description="a technical alert that is put aside: until then")
+    shelved_why: str
+    shelved_by_name: str | None
     incident: IncidentNumbers | None
 
 

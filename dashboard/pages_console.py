@@ -6,7 +6,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from alerts import asks_screens, calls, queue, sending_store
+from alerts import asks_screens, calls, floods, queue, sending_store
 from alerts.actions import OVER
 from alerts.errors import Conflict, Incomplete
 from alerts.incidents import reading
@@ -51,6 +51,8 @@ DONE: Final = {
     "safe": "Written down: the person is safe.",
     "check-homes": "Written down.",
     "release": "Back in the queue.",
+    "shelve": "Put aside. It waits in the queue again when its time is over.",
+    "unshelve": "Back in the queue.",
     "close": "This alert is closed.",
 }
 
@@ -65,6 +67,7 @@ async def _queue(request: Request) -> dict[str, Any]:
             "limit": QUEUE_LIMIT,
             "alone": await calls.alone_since(conn),
             "incidents": await reading.open_incidents(conn),
+            "flood": await floods.now_at(conn, now),
         }
 
 

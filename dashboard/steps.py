@@ -206,6 +206,8 @@ FORM_WORDS: Final = {
     "service": "Choose who was called",
     "news": "Choose what was heard",
     "decision": "Choose what is decided",
+    "hours": "Enter a number of hours, from 1 to 12",
+    "shelve_why": "Say why this may wait",
     "why": "Say why it may be closed although nobody was reached",
     "detail.text": f"Write between 1 and {actions.TEXT_LIMIT} characters",
 }

@@ -1,12 +1,12 @@
 """The steps of help for a person, as they are asked for: need, emergency services, visits; and what ends an alert."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from alerts import actions, emergency, knowing, visit_actions
+from alerts import actions, emergency, knowing, shelving, visit_actions
 from alerts.visiting import VisitState
 from dashboard.steps import Step, Text
 from telecare.db import Connection
@@ -138,6 +138,25 @@ class WrapUp(Step):
 
     async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
         await knowing.wrap_up(conn, alert_id, by, self.model_dump(mode="json"), now)
+        return True
+
+
+class Shelve(Step):
+    """Put a technical alert aside for some hours."""
+
+    hours: int = Field(description=f"from 1 to {shelving.MOST // timedelta(hours=1)}")
+    shelve_why: Text
+
+    async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
+        await shelving.shelve(conn, alert_id, by, self.hours, self.shelve_why, now)
+        return True
+
+
+class Unshelve(Step):
+    """Put an alert back into the queue before its time."""
+
+    async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
+        await shelving.unshelve(conn, alert_id, by, now)
         return True
 
 

@@ -162,8 +162,12 @@ function draw() {
     return;
   }
   const focused = queue.contains(document.activeElement) ? document.activeElement.id : "";
+  const unfolded = [...queue.querySelectorAll("details[open]")].map((one) => one.id);
+  const flooded = find("flood") !== null;
   queue.innerHTML = undrawn;
   undrawn = null;
+  for (const id of unfolded) find(id)?.setAttribute("open", "");
+  if (!flooded && find("flood")) find("polite").textContent = find("flood").textContent;
   drawnAt = Date.now();
   if (focused) find(focused)?.focus();
   tellTime();

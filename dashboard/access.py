@@ -75,6 +75,11 @@ ACCESS: Final[dict[str, Access]] = {
     "GET /tasks/new": CONSOLE,
     "POST /tasks/new": CONSOLE,
     "POST /tasks/{task_id}/done": CONSOLE,
+    # the shift
+    "GET /handover": CONSOLE,
+    "POST /handover": CONSOLE,
+    "GET /handover/{handover_id}": CONSOLE,
+    "POST /handover/{handover_id}": CONSOLE,
     # records
     "GET /search": RECORDS,
     "GET /homes": RECORDS,
@@ -188,6 +193,7 @@ HOME_PAGE: Final[dict[Role, str]] = {
 NAVIGATION: Final = (
     ("/console", "Alerts"),
     ("/tasks", "Tasks"),
+    ("/handover", "Handover"),
     ("/homes", "Homes"),
     ("/plans", "Plans to mend"),
     ("/messages", "Messages"),

@@ -20,6 +20,7 @@ from dashboard import (
     pages_console,
     pages_contacts,
     pages_escalation,
+    pages_handover,
     pages_performance,
     pages_plans,
     pages_priorities,
@@ -77,6 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
         pages_performance,
         pages_carers,
         pages_tasks,
+        pages_handover,
         pages_timeline,
         pages_roles,
     )

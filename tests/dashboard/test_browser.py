@@ -222,7 +222,7 @@ async def busy(world: World) -> dict[str, list[str]]:
         "operator": ["/console", *alerts, "/homes", "/homes?q=flat", f"/homes/{home}",
                      f"/homes/{home}/timeline", f"/people/{person}", f"/people/{world.people['hub-6']}",
                      f"/people/{person}/plan", f"/people/{person}/escalation", "/plans", "/messages", "/nothing",
-                     "/priorities", "/search", "/search?q=mary", "/tasks", f"/tasks/new?person={person}",
+                     "/priorities", "/handover", "/search", "/search?q=mary", "/tasks", f"/tasks/new?person={person}",
                      f"/people/{world.people['hub-3']}"],
         "supervisor": ["/priorities", "/performance", "/performance?from=x", f"/people/{person}/escalation"],
         "responder": ["/responder"], "carer": ["/carer", "/console", *links], "commissioner": ["/commissioning"],

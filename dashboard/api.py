@@ -94,14 +94,18 @@ async def alerts(
     responses={200: {"content": {"text/event-stream": {}}, "description": "Server-sent events."}},
 )
 async def stream(
-    request: Request, last_event_id: Annotated[str | None, Header(description="resume after this event")] = None
+    request: Request,
+    last_event_id: Annotated[str | None, Header(description="resume after this event")] = None,
+    rows: Annotated[
+        bool, Query(description="for the console: each alert's row of the queue as HTML, in `row`")
+    ] = False,
 ) -> Response:
     """Server-sent events: `alert` (data: the list object), `beat` (alive), `resync` (read the list anew).
 
     `id` is a number in the order of commits. Without `Last-Event-ID` it begins now.
     """
     last_seen = int(last_event_id) if last_event_id and _NUMBER.fullmatch(last_event_id) else None
-    events = parts_of(request).feed.stream(last_seen)
+    events = parts_of(request).feed.stream(last_seen, rows=rows)
     first = await anext(events)  # so that a refusal is an answer and not a broken stream
     headers = {"X-Accel-Buffering": "no"}
     return StreamingResponse(_while_allowed(request, first, events), 200, headers, "text/event-stream")

@@ -39,6 +39,7 @@ from dashboard.outcomes import api as reports_api
 from dashboard.outcomes import pages as outcomes
 from dashboard.outcomes import pages_episodes, pages_import
 from dashboard.parts import Parts
+from dashboard.rows import Rows
 from dashboard.static import NotFetched, StaticFiles
 from dashboard.stream import Feed
 from dashboard.tasks_due import TasksDue
@@ -101,13 +102,16 @@ async def _run(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         open_pool(settings.database, name="dashboard-live", size=_LIVE_POOL) as live,
     ):
         shouts = Shouts(pool, settings)
-        feed = Feed(live, settings.database, settings.beat_s, shouts.as_data)
-        await feed.start()
         consoles, tasks_due = Consoles(live, settings.console_beat_s), TasksDue(pool)
+        pages = Pages(settings, static, lambda: shouts.now, lambda: tasks_due.now)
+        rows = Rows(pages.part)
+        feed = Feed(live, settings.database, settings.beat_s, shouts.as_data, rows.draw)
+        await feed.start()
         app.state.parts = Parts(
             settings=settings,
             static=static,
-            pages=Pages(settings, static, lambda: shouts.now, lambda: tasks_due.now),
+            pages=pages,
+            rows=rows,
             logins=LoginLimit(settings.login_attempts),
             pool=pool,
             feed=feed,

@@ -16,6 +16,7 @@ from dashboard.auth import GuardedRoute, visitor_of
 from dashboard.fall_words import blows_of, falls_of
 from dashboard.forms import FORMS, Form, note_problems, read_form, step_of
 from dashboard.parts import database, parts_of
+from dashboard.rows import fit
 from dashboard.steps import Step
 from telecare.db import Connection
 from telecare.errors import NotFound
@@ -23,7 +24,7 @@ from telecare.register import homes, person_states, plans
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
-QUEUE_LIMIT: Final = 200
+QUEUE_LIMIT: Final = 1000
 EARLIER: Final = 10  # alerts of the same person
 HOMES: Final = 100  # of an incident, on one page
 
@@ -58,14 +59,16 @@ DONE: Final = {
 
 
 async def _queue(request: Request) -> dict[str, Any]:
+    visitor = visitor_of(request)
     async with database(request) as (conn, now):
         alerts = await queue.open_alerts(conn, now, QUEUE_LIMIT)
+        rows = await parts_of(request).rows.draw(conn, alerts, now)
         return {
             "alerts": alerts,
+            "rows": fit(rows, visitor.member.username, visitor.csrf or ""),
             "now": now,
             "counts": await store.count_homes(conn),
             "limit": QUEUE_LIMIT,
-            "alone": await calls.alone_since(conn),
             "incidents": await reading.open_incidents(conn),
             "flood": await floods.now_at(conn, now),
         }

@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 
 from dashboard.consoles import Consoles
 from dashboard.login_limit import LoginLimit
+from dashboard.rows import Rows
 from dashboard.static import StaticFiles
 from dashboard.stream import Feed
 from dashboard.tasks_due import TasksDue
@@ -29,6 +30,7 @@ class Parts:
     settings: Settings
     static: StaticFiles
     pages: Pages
+    rows: Rows
     logins: LoginLimit
     pool: Pool
     feed: Feed

@@ -4,14 +4,17 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from alerts import queue
+from alerts.actions import OVER
 from alerts.store import CHANGED
 from dashboard.errors import TooManyStreams
 from dashboard.plain import plain
+from dashboard.rows import Drawn, Record
 from telecare.clock import SystemClock
 from telecare.db import Connection, Pool, database_now
 from telecare.service import keep_doing, listen
@@ -27,17 +30,34 @@ _RETRY_MS: Final = 2000  # a browser reconnects after this
 class _Reader:
     """One open stream: what it has still to be sent."""
 
+    rows: bool = False  # it is shown as a queue, and takes each alert's row with it
     pending: deque[tuple[int, str]] = field(default_factory=deque)  # (event number, the event as text)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     overrun: bool = False
 
-    def give(self, number: int, text: str) -> None:
+    def give(self, event: "_Change") -> None:
         if len(self.pending) >= RESYNC_AFTER:
             self.pending.clear()
             self.overrun = True
         if not self.overrun:
-            self.pending.append((number, text))
+            self.pending.append((event.number, event.text(self.rows)))
         self.wake.set()
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """One committed change of an alert, as it is sent."""
+
+    number: int
+    plain: str
+    with_row: str
+
+    def text(self, rows: bool) -> str:
+        return self.with_row if rows else self.plain
+
+
+async def _draw_none(conn: Connection, records: Collection[Record], now: datetime) -> dict[int, str]:
+    return {}
 
 
 class Feed:
@@ -49,10 +69,11 @@ class Feed:
         database_url: str,
         beat_s: float,
         beat_data: Callable[[], str] = lambda: "{}",
+        draw: Drawn = _draw_none,
         *,
         believed_s: float = 8.0,
     ) -> None:
-        """`beat_data` is asked for what each beat carries, as JSON.
+        """`beat_data` is asked for what each beat carries, as JSON; `draw` draws the rows of streams that want them.
 
         The feed is alive when it has read the database within `believed_s` seconds.
         """
@@ -60,6 +81,7 @@ class Feed:
         self._url = database_url
         self._beat_s = beat_s
         self._beat_data = beat_data
+        self._draw = draw
         self._wake = asyncio.Event()
         self._readers: set[_Reader] = set()
         self._position = 0
@@ -100,24 +122,37 @@ class Feed:
         async with self._pool.connection() as conn:
             events = await queue.events_after(conn, self._position, _BATCH)
             # Also while nobody reads: a stream may be opened during any of these awaits, and must be given them.
-            texts = await _as_texts(conn, events) if events else []
-        for number, text in texts:
+            changes = await self._changes(conn, events) if events else []
+        for change in changes:
             for reader in self._readers:
-                reader.give(number, text)
+                reader.give(change)
         if events:
             self._position = events[-1][0]
         self._read_at = time.monotonic()
         return len(events) == _BATCH
 
-    async def stream(self, last_seen: int | None) -> AsyncGenerator[str]:
+    async def _changes(self, conn: Connection, events: list[tuple[int, int]]) -> list[_Change]:
+        now = await database_now(conn)
+        records = await queue.list_records(conn, {alert for _, alert in events}, now)
+        drawn = await self._draw(conn, [one for one in records.values() if one["state"] not in OVER], now)
+        texts = {alert: json.dumps(plain(record)) for alert, record in records.items()}
+        rows = {alert: _with_row(text, drawn.get(alert)) for alert, text in texts.items()}
+        return [
+            _Change(number, _event("alert", number, texts[alert]), _event("alert", number, rows[alert]))
+            for number, alert in events
+        ]
+
+    async def stream(self, last_seen: int | None, *, rows: bool = False) -> AsyncGenerator[str]:
         """The events after number `last_seen`; from now on where it is None. Ends when the feed is closed.
+
+        With `rows` each alert has its row of the queue with it (`row`, HTML).
 
         Raises:
             TooManyStreams: as many are open as are served.
         """
         if len(self._readers) >= STREAMS:
             raise TooManyStreams("as many event streams are open as this process serves; try again later")
-        reader = _Reader()
+        reader = _Reader(rows)
         # No await between these two: every event is either replayed or pending, never both and never neither.
         self._readers.add(reader)
         start = self._position
@@ -126,14 +161,14 @@ class Feed:
                 "beat", start if last_seen is None else last_seen, self._beat_data()
             )
             if last_seen is not None and last_seen != start:
-                async for text in self._replay(last_seen, start):
+                async for text in self._replay(last_seen, start, rows=rows):
                     yield text
             async for text in self._follow(reader, start):
                 yield text
         finally:
             self._readers.discard(reader)
 
-    async def _replay(self, last_seen: int, start: int) -> AsyncIterator[str]:
+    async def _replay(self, last_seen: int, start: int, *, rows: bool) -> AsyncIterator[str]:
         if not 0 <= start - last_seen <= RESYNC_AFTER:
             yield _event("resync", start, "{}")
             return
@@ -143,12 +178,12 @@ class Feed:
                 if missed and missed[0][0] != last_seen + 1:  # the next ones are not kept any more
                     yield _event("resync", start, "{}")
                     return
-                texts = await _as_texts(conn, missed)
-            if not texts:
+                changes = await self._changes(conn, missed)
+            if not changes:
                 return
-            for _, text in texts:
-                yield text
-            last_seen = texts[-1][0]
+            for change in changes:
+                yield change.text(rows)
+            last_seen = changes[-1].number
 
     async def _follow(self, reader: _Reader, position: int) -> AsyncIterator[str]:
         next_beat = time.monotonic() + self._beat_s
@@ -175,11 +210,8 @@ class Feed:
                 pass
 
 
-async def _as_texts(conn: Connection, events: list[tuple[int, int]]) -> list[tuple[int, str]]:
-    now = await database_now(conn)
-    records = await queue.list_records(conn, {alert for _, alert in events}, now)
-    texts = {alert: json.dumps(plain(record)) for alert, record in records.items()}
-    return [(number, _event("alert", number, texts[alert])) for number, alert in events]
+def _with_row(text: str, row: str | None) -> str:
+    return f'{text[:-1]}, "row": {json.dumps(row)}}}'
 
 
 def _event(name: str, number: int, data: str) -> str:

@@ -145,6 +145,10 @@ class Pages:
             DECISION_WORDS=DECISION_WORDS, NEXT_VISIT={of.value: sorted(to) for of, to in NEXT.items()},
         )  # fmt: skip
 
+    def part(self, template: str, context: dict[str, Any]) -> str:
+        """A piece of a page that is the same for everybody."""
+        return self._environment.get_template(template).render(context)
+
     def render(
         self, request: Request, template: str, status: int = 200, context: dict[str, Any] | None = None
     ) -> HTMLResponse:

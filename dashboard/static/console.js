@@ -114,6 +114,67 @@ function sayPolitely(now) {
   saidAt = now;
 }
 
+// ---------------------------------------------------------------- one row of the queue
+
+const rows = new Map(); // alert id -> its newest row that is not on the screen yet; null: it goes
+const LISTS = { live: "queue-list", technical: "list-technical", shelved: "list-shelved" };
+
+function takeRow(alert) {
+  if (!queue) return;
+  rows.set(alert.id, alert.row);
+  placeRows();
+}
+
+function placeRows() {
+  if (undrawn !== null || fetching) return; // the whole list is on its way, and then these
+  if (pressed) {
+    setTimeout(placeRows, 200);
+    return;
+  }
+  const focused = queue.contains(document.activeElement) ? document.activeElement.id : "";
+  let fits = true;
+  for (const [id, html] of rows) {
+    if (html === null) find(`alert-${id}`)?.remove();
+    else fits = placeRow(id, html) && fits;
+  }
+  rows.clear();
+  if (!fits || !queue.querySelector(".case")) {
+    redraw();
+    return;
+  }
+  if (focused && document.activeElement?.id !== focused) find(focused)?.focus();
+  showCount();
+  tellTime();
+}
+
+// False where there is no list for it yet: the server then draws them all.
+function placeRow(id, html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  const row = template.content.querySelector(".case");
+  fit(row);
+  // Equipment is in a list of its own in a flood only.
+  const list = find(LISTS[row.dataset.group]) ?? (row.dataset.group === "technical" ? find(LISTS.live) : null);
+  if (!list) return false;
+  find(`alert-${id}`)?.remove();
+  const next = [...list.children].find((one) => one.dataset.sort > row.dataset.sort);
+  list.insertBefore(row, next ?? null);
+  return true;
+}
+
+// What is drawn once for everybody becomes this member's.
+function fit(row) {
+  for (const field of row.querySelectorAll("[data-csrf]")) field.value = document.body.dataset.csrf;
+  const owner = row.querySelector("[data-owner]");
+  if (owner && owner.dataset.owner === document.body.dataset.member) owner.textContent = "You have this";
+}
+
+function showCount() {
+  const live = [...open.values()].filter((alert) => !alert.shelved_until);
+  const count = live.filter((alert) => alert.state === "raised").length;
+  find("queue-count").textContent = `${open.size} open ${open.size === 1 ? "alert" : "alerts"}, ${count} waiting`;
+}
+
 // ---------------------------------------------------------------- the queue on the screen
 
 let fetching = false;
@@ -144,7 +205,7 @@ async function redraw() {
     if (again) {
       again = false;
       redraw();
-    }
+    } else placeRows();
   }
 }
 
@@ -171,6 +232,7 @@ function draw() {
   drawnAt = Date.now();
   if (focused) find(focused)?.focus();
   tellTime();
+  placeRows();
 }
 
 function tellTime() {
@@ -183,6 +245,8 @@ function tellTime() {
   for (const clock of document.querySelectorAll("[data-since]")) {
     const seconds = Math.max(0, Math.floor(now - Number(clock.dataset.since)));
     clock.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+    const late = clock.closest("[data-late-after]");
+    late?.toggleAttribute("data-late", seconds >= Number(late.dataset.lateAfter));
   }
   for (const time of document.querySelectorAll("[data-ago]")) {
     time.textContent = ago(now - Number(time.dataset.ago));
@@ -303,7 +367,7 @@ let ended = false;
 
 function connect() {
   source?.close();
-  source = new EventSource("/api/alerts/stream");
+  source = new EventSource("/api/alerts/stream?rows=true");
   // Read what is open only now: what comes after this is sent to us.
   source.addEventListener("open", reload);
   for (const name of ["beat", "alert", "resync"]) {
@@ -312,8 +376,9 @@ function connect() {
       if (lost) found();
       else if (!live) showLine("live", "Live");
       if (name === "alert") {
-        heard(JSON.parse(event.data));
-        redraw();
+        const alert = JSON.parse(event.data);
+        heard(alert);
+        takeRow(alert);
       } else if (name === "resync") reload();
       else hearTroubles(JSON.parse(event.data).troubles ?? []);
     });

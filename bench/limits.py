@@ -1,4 +1,4 @@
-"""The machine's own limits, to read a figure as a ratio: one hop through the broker, one commit of one row."""
+"""The machine's own limits, to read a figure as a ratio: a hop through the broker, a commit, a notification."""
 
 import asyncio
 import time
@@ -37,6 +37,23 @@ async def commit_ms(settings: Settings, count: int = 200) -> list[float]:
             await conn.execute("insert into bench_limit values (%s, %s)", (number, "x" * 200))
             took.append(1000 * (time.perf_counter() - begun))
         await conn.execute("drop table bench_limit")
+    return took
+
+
+async def notified_ms(settings: Settings, count: int = 200) -> list[float]:
+    """A notification to hearing it on another connection, in ms, one after another."""
+    took: list[float] = []
+    async with (
+        await AsyncConnection.connect(settings.database, autocommit=True) as hears,
+        await AsyncConnection.connect(settings.database, autocommit=True) as speaks,
+    ):
+        await hears.execute("listen bench_limit")
+        for _ in range(count):
+            begun = time.perf_counter()
+            await speaks.execute("notify bench_limit")
+            async for _ in hears.notifies(stop_after=1):
+                took.append(1000 * (time.perf_counter() - begun))
+            await asyncio.sleep(0.002)
     return took
 
 

@@ -1,26 +1,30 @@
 """Alerts that move on by themselves: those that are due share a transaction, and one that fails holds up none.
 
 A breach asks a contact to go: it has a transaction of its own, so that no number for the screens is held meanwhile.
+That somebody on call is to be rung is written down with the step; ringing them is another worker's (alerts/ringing.py).
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import psycopg
 
-from alerts import asks, deadlines_store, life_store, store, taking_store
+from alerts import asks, deadlines_store, life_store, on_call_store, store, taking_store
 from alerts.deadlines_store import Due
 from alerts.domain import Ladder, climb
 from alerts.life import Missed
+from alerts.on_call import DUTY_OF_RUNG, told_again
 from alerts.settings import ladder, limits
 from telecare.clock import Clock
 from telecare.db import Connection, Pool
+from telecare.rota import Duty
 from telecare.service import keep_doing
 from telecare.settings import Settings
+from telecare.vocabulary import Priority
 
 log = logging.getLogger("alerts")
 
@@ -42,19 +46,30 @@ class Move:
     step: int  # how far the ladder then stands
     steps: tuple[tuple[str, dict[str, Any]], ...]  # for the log: what, detail
     asks: bool = False  # the next contact is asked to go
+    tells: tuple[Duty, ...] = ()  # those who are on call as that are rung
+    why: str = "unclaimed"  # they are
 
 
-def unclaimed(due: Due, now: datetime, ladder: Ladder) -> Move:
-    """Nobody has it: the ladder goes on, and the first contact is asked at its end."""
+def unclaimed(due: Due, now: datetime, ladder: Ladder, again: timedelta) -> Move:
+    """Nobody has it: the ladder goes on, and the first contact is asked at its end.
+
+    Those on call are rung at their rungs and, past the last one, every `again`.
+    """
     climbed = climb(due.waiting, now, ladder)
     detail = {"waiting_since": str(due.waiting.waiting_since)}
     steps = tuple((rung, detail) for rung in climbed.rungs)
-    return Move(due.id, climbed.due_at, climbed.step, steps, asks="breached" in climbed.rungs)
+    tells = tuple(DUTY_OF_RUNG[rung] for rung in climbed.rungs if rung in DUTY_OF_RUNG)
+    if due.waiting.priority is not Priority.TECHNICAL and due.waiting.step == len(ladder.rungs):
+        since = due.waiting.waiting_since + ladder.breach
+        tells = tuple(Duty) if told_again(since, due.due_at - ladder.resound, now, again) else ()
+    return Move(due.id, climbed.due_at, climbed.step, steps, asks="breached" in climbed.rungs, tells=tells)
 
 
 def attended(due: Due, missed: Missed) -> Move:
     """Somebody has it, and has left it alone for too long. Its deadline has been set (`life_store.look`)."""
-    return Move(due.id, None, 0, ((missed.what, {"owner": due.claimed_by, "because": missed.because}),))
+    steps = ((missed.what, {"owner": due.claimed_by, "because": missed.because}),)
+    tells = (Duty.SUPERVISOR,) if missed.what in DUTY_OF_RUNG else ()
+    return Move(due.id, None, 0, steps, tells=tells, why="left-alone")
 
 
 # ---------------------------------------------------------------- the worker
@@ -145,7 +160,8 @@ class Deadlines:
         moves = []
         for one in due:
             if one.state == "raised":
-                moves.append(unclaimed(one, now, ladder(self._settings)))
+                again = timedelta(seconds=self._settings.on_call_again_s)
+                moves.append(unclaimed(one, now, ladder(self._settings), again))
             elif missed := await life_store.look(conn, one.id, now, limits(self._settings)):
                 moves.append(attended(one, missed))
         return moves
@@ -157,6 +173,8 @@ class Deadlines:
         await deadlines_store.set_deadlines(conn, [(one.alert_id, one.due_at, one.step) for one in moves if one.due_at])
         entries = [(one.alert_id, "system", what, detail) for one in moves for what, detail in one.steps]
         await taking_store.log_entries(conn, entries, now)
+        tells = [(one.alert_id, duty, one.why) for one in moves for duty in one.tells]
+        await on_call_store.add_needs(conn, tells, now)
         for one in moves:
             if one.asks:
                 await asks.ask_unless_asked(conn, self._settings, one.alert_id, now)

@@ -10,7 +10,7 @@ from telecare.db import Connection
 from telecare.vocabulary import Priority
 
 DUE: Final = """
-    select id, priority, waiting_since, step, state, claimed_by from alerts
+    select id, priority, waiting_since, step, state, claimed_by, due_at from alerts
      where closed_at is null and due_at <= %(now)s and not id = any(%(aside)s)
        and (%(only)s::bigint is null or id = %(only)s)
      order by due_at limit %(most)s for update skip locked
@@ -25,6 +25,7 @@ class Due:
     waiting: Waiting
     state: str
     claimed_by: str | None
+    due_at: datetime
 
 
 async def lock_due(
@@ -36,7 +37,7 @@ async def lock_due(
     """
     values = {"now": now, "most": most, "aside": list(aside), "only": only}
     rows = await (await conn.execute(DUE, values)).fetchall()
-    return [Due(row[0], Waiting(Priority(row[1]), row[2], row[3]), row[4], row[5]) for row in rows]
+    return [Due(row[0], Waiting(Priority(row[1]), row[2], row[3]), row[4], row[5], row[6]) for row in rows]
 
 
 NEXT: Final = "select min(due_at) from alerts where closed_at is null and due_at > %s"

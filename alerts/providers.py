@@ -43,7 +43,7 @@ class Outgoing:
     channel: str
     to: str  # a number in E.164, an address, or what the register has
     body: str
-    contact: UUID
+    contact: UUID | None  # None: it goes to somebody on call
     again: bool = False  # an earlier try with this provider may have gone through, and nobody knows
     subscriptions: tuple[Subscription, ...] = ()  # for push
 

@@ -173,11 +173,15 @@ async def events_after(conn: Connection, after: int, limit: int = 500) -> list[t
 
 
 async def messages(conn: Connection, limit: int = 200) -> list[dict[str, Any]]:
-    """Messages to contacts, newest first."""
+    """Messages to contacts and to those on call, newest first."""
     return await _records(
         conn,
-        """select m.id, m.alert_id, c.name as contact, c.relationship, m.channel, m.recipient, m.body, m.state,
-                  m.created_at, m.sent_at, m.failure
-             from messages m join contacts c on c.id = m.contact_id order by m.created_at desc limit %(limit)s""",
+        """select m.id, m.alert_id, coalesce(c.name, o.name) as contact,
+                  case when o.id is null then c.relationship else 'on call' end as relationship,
+                  m.channel, m.recipient, m.body, m.state, m.created_at, m.sent_at, m.failure
+             from messages m
+             left join contacts c on c.id = m.contact_id
+             left join on_call_people o on o.id = m.on_call_id
+            order by m.created_at desc limit %(limit)s""",
         {"limit": limit},
     )

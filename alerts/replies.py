@@ -98,15 +98,17 @@ async def take_text(conn: Connection, settings: Settings, reply: Reply, now: dat
 
 
 async def take_key(
-    conn: Connection, settings: Settings, reply: Reply, alert_id: int | None, contact_id: UUID, now: datetime
+    conn: Connection, settings: Settings, reply: Reply, alert_id: int | None, contact_id: UUID | None, now: datetime
 ) -> Became:
-    """Take the key that was pressed in a call, whose question is known."""
-    question = None if alert_id is None else await replies_store.question(conn, alert_id, contact_id)
+    """Take the key that was pressed in a call, whose question is known. Somebody on call (None) was asked nothing."""
+    question = (
+        None if alert_id is None or contact_id is None else await replies_store.question(conn, alert_id, contact_id)
+    )
     said = {"1": Said("going"), "2": Said("cannot")}.get(reply.words)
     if question is not None and said is not None:
         return await _answer(conn, settings, reply, reply.sender, question, said, now)
     kept = await _keep(conn, reply, reply.sender, "no-question" if question is None else "not-understood", now)
-    if kept != "replayed" and alert_id is not None:
+    if kept != "replayed" and alert_id is not None and contact_id is not None:
         name = await replies_store.name_of(conn, contact_id)
         await _tell(conn, [(alert_id, name)], reply, f"a key in a call, {_QUOTED[kept]}", now)
     return kept

@@ -9,8 +9,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from alerts import sending_store, store
+from alerts import on_call_store, sending_store, store, taking_store
 from alerts.delivery import Attempt, End, Next, Outcome, Rules, Send, decide
 from alerts.providers import NoProvider, Outgoing, Provider, ProviderRefused, ProviderUnavailable, Table
 from alerts.sending_store import Message
@@ -160,10 +161,9 @@ async def _write_down(
         why=attempts[-1].why if following.state == "pending" and attempts else "",
         blank=not following.may_resend and not settings.demo,
     )  # fmt: skip
-    if first_unheard and message.alert_id is not None:
+    if first_unheard:
         words = f"the {_WORDS[message.channel]} to {message.contact} has not been said to have arrived"
-        await store.log(conn, message.alert_id, now, "system", "note", {"contact": message.contact, "text": words})
-        await store.publish_change(conn, message.alert_id, now)
+        await _log(conn, message, "note", {"text": words}, now)
 
 
 _WORDS = {"sms": "text message", "email": "e-mail", "push": "push message", "voice": "call"}
@@ -171,12 +171,21 @@ _WORDS = {"sms": "text message", "email": "e-mail", "push": "push message", "voi
 
 async def _tell(conn: Connection, message: Message, why: str, now: datetime) -> None:
     """This channel has failed: the alert's log says so, and the contact's other channels are not waited for."""
-    if message.alert_id is None:
-        return
-    await sending_store.hurry(conn, message, now)
-    detail = {"contact": message.contact, "channel": message.channel, "why": why}
-    await store.log(conn, message.alert_id, now, "system", "notify-failed", detail)
-    await store.publish_change(conn, message.alert_id, now)
+    if message.contact_id is not None and message.alert_id is not None:
+        await sending_store.hurry(conn, message, now)
+    await _log(conn, message, "notify-failed", {"channel": message.channel, "why": why}, now)
+
+
+async def _log(conn: Connection, message: Message, what: str, detail: dict[str, Any], now: datetime) -> None:
+    """Into the log of every alert of which the message tells: one to somebody on call may tell of many."""
+    if message.contact_id is not None:
+        alerts, who = [message.alert_id] if message.alert_id is not None else [], "contact"
+    else:
+        alerts, who = await on_call_store.alerts_of(conn, message.id), "on_call"
+    if alerts:
+        entries = [(alert, "system", what, {who: message.contact} | detail) for alert in alerts]
+        await taking_store.log_entries(conn, entries, now)
+        await store.publish_changes(conn, alerts, now)
 
 
 async def _hand_over(settings: Settings, handing: _Handing) -> tuple[Outcome, str, str | None]:

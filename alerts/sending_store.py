@@ -22,8 +22,8 @@ class Message:
 
     id: UUID
     alert_id: int | None
-    contact_id: UUID
-    contact: str
+    contact_id: UUID | None  # None: it goes to somebody on call
+    contact: str  # the name of whoever it goes to
     channel: str
     recipient: str
     body: str
@@ -31,13 +31,16 @@ class Message:
     key: str
     blanked: bool
     unheard: bool
-    person_state: str
+    person_state: str | None
     alert_closed: bool
     answered: bool
+    seen_to: bool  # of a message on call: nothing of what it tells is so any more
 
     @property
     def unwanted(self) -> str:
         """Why it is not sent any more; '' where it is. Only a question can be answered before it is asked."""
+        if self.seen_to:
+            return "it has been seen to"
         if self.person_state in _STOPPED:
             return PERSON_STATE_WORDS[PersonState(self.person_state)].lower()
         if self.purpose == "ask" and self.alert_closed:
@@ -47,15 +50,20 @@ class Message:
 
 # The newest question counts: a contact may be asked again.
 _MESSAGE: Final = """
-    select m.id, m.alert_id, m.contact_id, c.name as contact, m.channel, m.recipient, m.body, m.purpose,
-           m.idempotency_key as key, m.blanked_at is not null as blanked, m.unheard_at is not null as unheard,
+    select m.id, m.alert_id, m.contact_id, coalesce(c.name, o.name) as contact, m.channel, m.recipient, m.body,
+           m.purpose, m.idempotency_key as key, m.blanked_at is not null as blanked,
+           m.unheard_at is not null as unheard,
            p.state as person_state, coalesce(a.closed_at is not null, false) as alert_closed,
            coalesce((select k.answer is not null or k.over_at is not null from asks k
                       where k.alert_id = m.alert_id and k.contact_id = m.contact_id
-                      order by k.asked_at desc limit 1), false) as answered
+                      order by k.asked_at desc limit 1), false) as answered,
+           m.purpose = 'on-call' and not exists (
+               select 1 from on_call_need_messages l join on_call_needs_that_stand s on s.id = l.need_id
+                where l.message_id = m.id) as seen_to
       from messages m
-      join contacts c on c.id = m.contact_id
-      join people p on p.id = c.person_id
+      left join contacts c on c.id = m.contact_id
+      left join people p on p.id = c.person_id
+      left join on_call_people o on o.id = m.on_call_id
       left join alerts a on a.id = m.alert_id
      where {} for update of m
 """
@@ -162,7 +170,7 @@ async def hurry(conn: Connection, message: Message, now: datetime) -> None:
     )  # fmt: skip
 
 
-async def subscriptions(conn: Connection, contact_id: UUID) -> tuple[Subscription, ...]:
+async def subscriptions(conn: Connection, contact_id: UUID | None) -> tuple[Subscription, ...]:
     """The browsers in which this contact lets us ring."""
     cursor = await conn.execute(
         """select s.id, s.endpoint, s.p256dh, s.auth from push_subscriptions s
@@ -182,7 +190,7 @@ class Try:
     id: UUID
     message_id: UUID
     alert_id: int | None
-    contact_id: UUID
+    contact_id: UUID | None  # None: the message went to somebody on call
 
 
 async def attempt_named(conn: Connection, provider: str, ref: str, key: str) -> Try | None:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import aiomqtt
 
-from alerts import asks, calls, emergency, leases_store, sending, store, visit_actions
+from alerts import asks, calls, emergency, leases_store, ringing, sending, store, visit_actions
 from alerts.deadlines import Deadlines
 from alerts.policy_store import Editions
 from alerts.providers import Provider, Table, table_of
@@ -53,20 +53,21 @@ class Engine:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set."""
-        alarms, crowds, asked, messages, commands = (asyncio.Event() for _ in range(5))
+        alarms, crowds, asked, on_call, messages, commands = (asyncio.Event() for _ in range(6))
         poll_s = self.settings.alerts_poll_s
         await run_workers(
             stop,
             listen=listen(
                 self.settings.database,
                 self.clock,
-                {store.ARRIVED: [alarms, crowds], store.CHANGED: [asked, messages, commands]},
+                {store.ARRIVED: [alarms, crowds], store.CHANGED: [asked, on_call, messages, commands]},
             ),
             alarms=keep_doing(self.take_step, alarms, self.clock, poll_s, "alarms"),
             crowds=keep_doing(self.crowd_step, crowds, self.clock, poll_s, "crowds"),
             deadlines=self._deadlines.run(self.clock, min(poll_s, _DEADLINES_POLL_S)),
             levels=keep_doing(self.rise_step, asyncio.Event(), self.clock, poll_s, "levels"),
             asks=keep_doing(self.ask_step, asked, self.clock, poll_s, "asks"),
+            on_call=keep_doing(self.ring_step, on_call, self.clock, poll_s, "on call"),
             calls=keep_doing(self.call_step, asyncio.Event(), self.clock, poll_s, "calls"),
             visits=keep_doing(self.visit_step, asyncio.Event(), self.clock, poll_s, "visits"),
             services=keep_doing(self.emergency_step, asyncio.Event(), self.clock, poll_s, "services"),
@@ -111,6 +112,11 @@ class Engine:
         """Pass on from one contact who has not answered in time; False when none is due."""
         async with self.pool.connection() as conn, conn.transaction():
             return await asks.pass_on(conn, self.settings, await self.now_of(conn))
+
+    async def ring_step(self) -> bool:
+        """Tell those on call what they are to hear of (`ringing`); False when there is nothing to say now."""
+        async with self.pool.connection() as conn, conn.transaction():
+            return await ringing.step(conn, self.settings, await self.now_of(conn))
 
     async def call_step(self) -> bool:
         """End one call that nobody has ended in time; False when none is due."""

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from alerts.on_call import News
+from telecare.vocabulary import PRIORITY_WORDS
+
 LIMIT: Final = 160  # characters: one SMS
 _NAME: Final = 12  # characters of a name where it must be short
 
@@ -161,5 +164,54 @@ def fault_over_text(*, service: str, phone: str, contact: str, person: str) -> s
             f"{service}: {contact}, {person}'s alarm works again. You do not need to do anything. "
             f"Questions? Call {phone}",
             f"{service}: {person[:_NAME]}'s alarm works again. Questions? Call {phone}",
+        ]
+    )
+
+
+# ---------------------------------------------------------------- to those on call
+
+
+def on_call_text(*, service: str, phone: str, news: News) -> str:
+    """Tells somebody on call what nobody sees to: numbers and levels, and nothing about anybody."""
+    how = f"Open the console or call {phone}"
+    alerts = alert_sentences(news)
+    if news.no_screen:
+        room = "No operator's screen is connected."
+        alerts = [*(f"{room} {one[:1].upper()}{one[1:]}" for one in alerts), f"{room} Nobody may see an alert."]
+    return _fitting([*(f"{service}: {one} {how}" for one in alerts), f"{service}: alerts need you. Call {phone}"])
+
+
+def alert_sentences(news: News, *, spoken: bool = False) -> list[str]:
+    """What the alerts of some news come to, the longest first; none where it is about no alert."""
+    first = f"alert {news.first} ({PRIORITY_WORDS[news.level].lower()})"
+    count, waited = news.waiting + news.alone, _span(news.waited_s, spoken)
+    if count == 0:
+        return []
+    if count == 1 and news.waiting:
+        return [f"{first} has waited {waited} and nobody has taken it."]
+    if count == 1:
+        return [f"{first} was taken and is left alone: nobody has done anything for some time."]
+    waits = f", which has waited {waited}" if news.waited_s else ""
+    if news.alone == 0:
+        texts = [f"{count} alerts wait and nobody has taken them, first {first}{waits}."]
+    elif news.waiting == 0:
+        texts = [f"{count} alerts were taken and are left alone, first {first}."]
+    else:
+        texts = [f"{news.waiting} alerts wait, {news.alone} are left alone, first {first}{waits}."]
+    return [*texts, f"{count} alerts need you, first {first}."]
+
+
+def _span(seconds: int, spoken: bool) -> str:
+    if seconds < 120:
+        return f"{seconds} seconds" if spoken else f"{seconds} s"
+    return f"{seconds // 60} minutes" if spoken else f"{seconds // 60} min"
+
+
+def on_call_test_text(*, service: str, name: str, at_local: datetime) -> str:
+    """Shows somebody on call that messages reach them."""
+    return _fitting(
+        [
+            f"{service}: {name}, this test of {at_local:%H:%M} shows how you are reached on call. Nothing is wrong.",
+            f"{service}: this is a test of how you are reached on call. Nothing is wrong.",
         ]
     )

@@ -57,7 +57,7 @@ LOG_WORDS: Final = {
     "contact-tried": "Tried to reach",
     "contact-answered": "Reached",
     "assessed": "Assessed",
-    "notified": "Contact told",
+    "notified": "Contact told",  # or somebody on call: `log_title`
     "notify-failed": "Contact could not be told",
     "answered": "Contact answered",
     "dispatched": "Sent",
@@ -132,7 +132,8 @@ class Pages:
         )
         self._environment.filters.update(
             instant=instant, clock=clock_time, short=short_time, ago=ago, span=span, kind=kind_words, cause=cause_words,
-            outcome=outcome_words, confirmed=confirmed_words, level=level_words, log_text=log_text, number=number,
+            outcome=outcome_words, confirmed=confirmed_words, level=level_words, log_text=log_text, log_title=log_title,
+            number=number,
             age=age_in_years, month=month_words, rest_of=rest_of, fall_sentence=sentence, fall_table=table,
             person_state=person_state_words, moment=parse_instant, task_kind=task_kind_words,
         )  # fmt: skip
@@ -270,6 +271,16 @@ def age_in_years(born: Any, now: datetime) -> int:
     return int(today.year - born.year - ((today.month, today.day) < (born.month, born.day)))
 
 
+def log_title(entry: dict[str, Any]) -> str:
+    """What a log entry is called. Contacts and those on call are told alike, and are not the same people."""
+    detail = entry["detail"] or {}
+    if entry["what"] == "notified" and "on_call" in detail:
+        return "Rung on call"
+    if entry["what"] == "notify-failed" and "on_call" in detail:
+        return "Not reached on call"
+    return LOG_WORDS[entry["what"]]
+
+
 def log_text(entry: dict[str, Any]) -> str:
     """The words of a log entry beside what it is."""
     detail = entry["detail"]
@@ -278,7 +289,7 @@ def log_text(entry: dict[str, Any]) -> str:
         return special(detail)
     parts = [
         _call_words(detail) if name == "result" else str(detail[name])
-        for name in ("reason", "contact", "result", "responder", "text", "note", "why")
+        for name in ("reason", "contact", "on_call", "result", "responder", "text", "note", "why")
         if detail.get(name)
     ]
     return ". ".join(parts)

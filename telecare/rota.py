@@ -44,6 +44,16 @@ CHANNEL_WORDS: Final[dict[Channel, str]] = {
 }
 
 
+class Duty(StrEnum):
+    """As what somebody of the service is on call."""
+
+    SUPERVISOR = "supervisor"
+    SECOND_SITE = "second-site"
+
+
+DUTY_WORDS: Final[dict[Duty, str]] = {Duty.SUPERVISOR: "supervisor", Duty.SECOND_SITE: "second site"}
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """Each week, on days from 1 (Monday) to 7 (Sunday), from one time of the council's clock until another."""

@@ -99,6 +99,12 @@ class Settings(BaseSettings):
     visit_check_in_s: Seconds = Field(1200, description="a responder on site is heard from this often")
     visit_again_s: Seconds = Field(120, description="a missed check-in is asked about again after this")
     visit_report_s: Seconds = Field(3600, description="the report of a visit is written within this")
+    on_call_apart_s: Seconds = Field(
+        60, description="a number on call is rung this long after it was last; then it hears of all that came meanwhile"
+    )
+    on_call_again_s: Seconds = Field(
+        300, description="past the end of the ladder, or of an empty room, those on call are told again this often"
+    )
     technical_s: Seconds = Field(3600, description="an unclaimed level 4 alert is shown again this often")
     service_name: str = Field("Anytown Telecare", max_length=30, description="how messages to contacts begin")
     service_phone: str = Field("01632 960000", max_length=20, description="the number that contacts are asked to call")

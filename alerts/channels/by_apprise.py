@@ -28,7 +28,10 @@ class Apprise:
 
     async def send(self, message: Outgoing) -> str | None:
         """Hand a message over. Apprise says only whether that went well."""
-        address = _filled(self._urls[message.channel], message.to, str(message.contact))
+        url = self._urls[message.channel]
+        if message.contact is None and "{to}" not in url:
+            raise ProviderRefused("the address for Apprise holds no {to}, and somebody on call is no contact")
+        address = _filled(url, message.to, str(message.contact))
         title = "" if message.channel == "sms" else self._title
         if not await in_thread(lambda: _notify(address, title, message.body)):
             raise ProviderUnavailable("Apprise could not hand it over")

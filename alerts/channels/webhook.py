@@ -48,10 +48,13 @@ class Webhook:
         """What is posted."""
         found: dict[str, Any] = {
             "id": str(message.attempt), "idempotency_key": message.key, "service": self._service,
-            "channel": message.channel, "to": message.to, "contact": str(message.contact), "body": message.body,
+            "channel": message.channel, "to": message.to, "body": message.body,
+            "contact": str(message.contact) if message.contact else None,
             "receipts_to": self._receipts_to,
         }  # fmt: skip
-        return found | ({"keys": {"1": "going", "2": "cannot"}} if message.channel == "voice" else {})
+        # Somebody on call has nothing to answer: only a claim ends the ladder.
+        is_asked = message.channel == "voice" and message.contact is not None
+        return found | ({"keys": {"1": "going", "2": "cannot"}} if is_asked else {})
 
     def _post(self, message: Outgoing) -> str | None:
         body, timestamp = json.dumps(self.document(message)).encode(), str(int(self._now_s()))

@@ -1,0 +1,552 @@
+"""Those on call are rung when nobody sees to an alert: on a real database, with no browser open anywhere."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from alerts import long_texts, texts
+from alerts.on_call import Need, News, gaps, news_of, next_round, of_empty_room, told_again, whom
+from alerts.providers import DemoProvider, Outgoing, ProviderRefused
+from alerts.service import Engine
+from telecare.clock import SystemClock
+from telecare.db import Connection, Pool
+from telecare.errors import NotFound, Refused
+from telecare.register import on_call
+from telecare.register.councils import council_named, councils
+from telecare.register.on_call import NewOnCall
+from telecare.register.on_call_now import OnCall, missing, missing_now, people
+from telecare.rota import Channel, Duty, Window
+from telecare.settings import Settings
+from telecare.vocabulary import Priority
+from tests.alerts.test_engine import NOON, World, employ
+from tests.helpers import mary, one, rows
+
+ALI, BEA = "+447700900555", "+447700900556"
+MINUTE = timedelta(minutes=1)
+US = {"service": "Anytown Telecare", "phone": "01632 960000"}
+EVERY_DAY = frozenset(range(1, 8))
+
+
+class Watched(World):
+    """The engine's world, in which those on call are rung too."""
+
+    async def later(self, seconds: float) -> None:
+        await super().later(seconds)
+        while await self.engine.ring_step():
+            pass
+
+    async def on_call(self, name: str, phone: str, duty: Duty = Duty.SUPERVISOR, **more: Any) -> UUID:
+        async with self.pool.connection() as conn:
+            new = NewOnCall(duty=duty, name=name, phone=phone, **more)
+            return await on_call.add(conn, new, "admin", self.now)
+
+    async def rung(self) -> list[tuple[str, str]]:
+        """Whom a call was put into the outbox for, and what it says by text message."""
+        return await rows(
+            self.pool,
+            """select recipient, body from messages m where purpose = 'on-call' and channel = 'sms'
+                  and exists (select 1 from messages v where v.channel = 'voice' and v.recipient = m.recipient
+                                 and v.created_at = m.created_at and v.next_try_at = m.created_at)
+                order by created_at, recipient""",
+        )
+
+    async def calls(self) -> int:
+        return int(
+            await one(self.pool, "select count(*) from messages where purpose = 'on-call' and channel = 'voice'")
+        )
+
+    async def steps(self, alert: int) -> list[tuple[str, str]]:
+        return await rows(
+            self.pool,
+            """select what, coalesce(detail ->> 'on_call', '') from alert_log
+                where alert_id = %s and what not in ('raised', 'announced') order by id""",
+            alert,
+        )
+
+
+@pytest.fixture
+async def world(pool: Pool, database_url: str) -> Watched:
+    settings = Settings.model_validate({"database_url": database_url, "mqtt_url": "mqtt://127.0.0.1:1"})
+    made = Watched(pool, settings, DemoProvider())
+    async with pool.connection() as conn:
+        await employ(conn, "operator", "second")
+    await made.live_in(mary())
+    return made
+
+
+# ---------------------------------------------------------------- the ladder
+
+
+async def test_the_ladder_rings_those_on_call_with_no_browser_open(world: Watched) -> None:
+    await world.on_call("Ali Khan", "07700 900555")
+    await world.on_call("Bea Long", "07700 900556", Duty.SECOND_SITE, email="bea@example.org")
+    await world.alarm()
+    alert = (await world.alert())["id"]
+    await world.later(30)
+    assert await world.rung() == []
+    await world.later(30)
+    said = "alert {} (urgent) has waited {} and nobody has taken it. Open the console or call 01632 960000"
+    first = (ALI, f"Anytown Telecare: {said.format(alert, '60 s')}")
+    assert await world.rung() == [first]
+    await world.later(60)
+    assert await world.rung() == [first, (BEA, f"Anytown Telecare: {said.format(alert, '2 min')}")]
+    assert await rows(world.pool, "select recipient, alert_id from messages where channel = 'email'") == [
+        ("bea@example.org", alert)
+    ]
+    await world.later(60)
+    assert (await world.steps(alert))[:7] == [
+        ("re-sounded", ""), ("escalated-supervisor", ""), ("notified", "Ali Khan (supervisor)"),
+        ("escalated-second-site", ""), ("notified", "Bea Long (second site)"), ("breached", ""), ("notified", ""),
+    ]  # fmt: skip
+
+
+async def test_what_arrives_is_no_answer_and_nothing_but_a_claim_ends_the_ladder(world: Watched) -> None:
+    await world.on_call("Ali Khan", ALI)
+    await world.alarm()
+    alert = (await world.alert())["id"]
+    await world.later(60)
+    while await world.engine.message_step():
+        pass
+    await rows(
+        world.pool, "update messages set state = 'delivered', delivered_at = %s, next_try_at = null returning 1", NOON
+    )
+    await world.later(60)
+    await world.later(60)
+    assert [what for what, _ in await world.steps(alert)].count("breached") == 1
+    assert await world.calls() == 2
+    for _ in range(9):  # past its end it sounds every 30 s, and rings every 5 minutes
+        await world.later(30)
+    assert await world.calls() == 2
+    await world.later(30)
+    assert await world.calls() == 3
+    await world.claim(alert)
+    for _ in range(3):
+        await world.later(100)
+        await rows(world.pool, "update alerts set missed = 0, attended_at = %s returning 1", world.now)
+    assert await world.calls() == 3
+
+
+async def test_the_supervisor_hears_when_a_claimed_alert_is_left_alone_twice(world: Watched) -> None:
+    await world.on_call("Ali Khan", ALI)
+    await world.alarm()
+    alert = (await world.alert())["id"]
+    await world.claim(alert)
+    await world.later(120)
+    assert await world.rung() == []
+    await world.later(120)
+    (said,) = await world.rung()
+    assert said == (
+        ALI,
+        f"Anytown Telecare: alert {alert} (urgent) was taken and is left alone: nobody has done anything for some time."
+        " Open the console or call 01632 960000",
+    )
+
+
+async def test_a_technical_alert_rings_nobody(world: Watched) -> None:
+    await world.on_call("Ali Khan", ALI)
+    await world.alarm(kind="battery-low")
+    for _ in range(4):
+        await world.later(3600)
+    assert await rows(world.pool, "select 1 from messages") == []
+    assert await one(world.pool, "select count(*) from on_call_needs") == 0
+
+
+async def test_where_nobody_has_that_duty_the_other_is_rung_and_where_nobody_at_all_the_log_says_so(
+    world: Watched,
+) -> None:
+    await world.alarm()
+    alert = (await world.alert())["id"]
+    await world.later(60)
+    why = "select detail ->> 'why' from alert_log where what = 'notify-failed'"
+    assert await one(world.pool, why) == "nobody is on call as supervisor or otherwise: nobody could be told"
+    bea = await world.on_call("Bea Long", BEA, Duty.SECOND_SITE)
+    await world.later(60)
+    assert [number for number, _ in await world.rung()] == [BEA]
+    async with world.pool.connection() as conn:
+        await on_call.end(conn, bea, "admin", world.now)
+    await world.on_call("Ali Khan", ALI)
+    for _ in range(12):
+        await world.later(30)
+    # Past the ladder's end both duties hear once more: Ali alone, once.
+    assert [number for number, _ in await world.rung()] == [BEA, ALI]
+    assert await one(world.pool, "select count(*) from on_call_needs where ended_at is null") == 0
+    assert (await world.steps(alert))[1:4] == [
+        ("escalated-supervisor", ""), ("notify-failed", ""), ("escalated-second-site", "")
+    ]  # fmt: skip
+
+
+async def test_each_council_has_its_own_people_and_those_of_every_council(world: Watched) -> None:
+    async with world.pool.connection() as conn:
+        (ours,) = [one.id for one in await councils(conn)]
+        other = (await council_named(conn, "Othertown")).id
+    await world.on_call("Of others", "07700 900557", council_id=other)
+    await world.on_call("Ali Khan", ALI, council_id=ours)
+    await world.on_call("Bea Long", BEA)
+    await world.alarm()
+    await world.later(60)
+    assert [number for number, _ in await world.rung()] == [ALI, BEA]
+
+
+async def test_two_engines_ring_once(world: Watched) -> None:
+    await world.on_call("Ali Khan", ALI)
+    await world.alarm()
+    await World.later(world, 60)
+    other = Engine(world.pool, world.settings, DemoProvider(), SystemClock(), now_of=world._now)
+    await asyncio.gather(*(engine.ring_step() for engine in (world.engine, other) * 3))
+    await world.later(0)
+    assert len(await world.rung()) == 1
+
+
+# ---------------------------------------------------------------- floods
+
+
+async def flood(world: Watched, count: int, first: int = 0) -> None:
+    for number in range(first, first + count):
+        await world.live_in(mary(address=f"{number} High Street"), f"f-{number}")
+        await world.alarm()
+
+
+async def test_a_flood_rings_each_number_once_a_minute_and_each_alert_is_told_within_it(world: Watched) -> None:
+    await world.on_call("Ali Khan", ALI)
+    await world.on_call("Ali Khan", ALI, Duty.SECOND_SITE)
+    await flood(world, 20)
+    await world.later(5)
+    await flood(world, 10, 20)
+    for _ in range(23):  # until 120 s after the first
+        await world.later(5)
+    found = await rows(
+        world.pool, "select created_at - %s, body from messages where channel = 'voice' order by created_at", NOON
+    )
+    assert [seconds.total_seconds() for seconds, _ in found] == [60, 120]
+    assert "20 alerts wait and nobody has taken them, first alert" in found[0][1]
+    assert "30 alerts wait and nobody has taken them, first alert" in found[1][1]  # all again: the second site is due
+    late = await rows(
+        world.pool,
+        """select max(m.created_at - n.begun_at) from on_call_needs n join on_call_need_messages l on l.need_id = n.id
+             join messages m on m.id = l.message_id""",
+    )
+    assert late[0][0] <= timedelta(seconds=world.settings.on_call_apart_s)
+    heard = "select count(distinct n.alert_id) from on_call_needs n join on_call_need_messages l on l.need_id = n.id"
+    assert await one(world.pool, heard) == 30
+    told = "select count(distinct alert_id) from alert_log where what = 'notified' and detail ? 'on_call'"
+    assert await one(world.pool, told) == 30
+
+
+async def test_who_has_been_taken_meanwhile_is_not_mentioned(world: Watched) -> None:
+    await world.on_call("Ali Khan", ALI)
+    await flood(world, 1)
+    await world.later(10)
+    await flood(world, 2, 1)
+    await world.later(50)
+    assert len(await world.rung()) == 1
+    await world.later(10)
+    open_ones = [alert["id"] for alert in await world.open()]
+    await world.claim(open_ones[1])
+    await world.claim(open_ones[2])
+    await world.later(49)
+    await world.claim(open_ones[0])
+    await world.later(1)
+    assert len(await world.rung()) == 1
+    assert await rows(world.pool, "select distinct became from on_call_needs order by 1") == [
+        ("not-needed",),
+        ("told",),
+    ]
+
+
+# ---------------------------------------------------------------- the empty room
+
+
+async def empty_room(conn: Connection, now: datetime, *, ended: bool = False) -> None:
+    if ended:
+        await conn.execute("update troubles set ended_at = %s", (now,))
+        return
+    await conn.execute(
+        """insert into troubles (key, words, advice, grave, begun_at)
+           values ('screens:none', 'No screen.', 'Come.', true, %s)""",
+        (now,),
+    )
+
+
+async def test_an_empty_room_rings_at_once_and_again_for_as_long_as_it_lasts(world: Watched) -> None:
+    await world.on_call("Ali Khan", ALI)
+    await world.on_call("Bea Long", BEA, Duty.SECOND_SITE)
+    async with world.pool.connection() as conn:
+        await empty_room(conn, world.now)
+    await world.later(1)
+    said = (
+        "Anytown Telecare: No operator's screen is connected. Nobody may see an alert."
+        " Open the console or call 01632 960000"
+    )
+    assert await world.rung() == [(ALI, said)]
+    await world.later(60)
+    assert [number for number, _ in await world.rung()] == [ALI, BEA]
+    await world.later(200)
+    assert len(await world.rung()) == 2
+    await world.later(100)
+    assert [number for number, _ in await world.rung()] == [ALI, BEA, ALI, BEA]
+    async with world.pool.connection() as conn:
+        await empty_room(conn, world.now, ended=True)
+    await world.later(1000)
+    assert len(await world.rung()) == 4
+
+
+async def test_the_ladder_runs_the_same_in_an_empty_room(world: Watched) -> None:
+    await world.on_call("Ali Khan", ALI)
+    await world.alarm()
+    async with world.pool.connection() as conn:
+        await empty_room(conn, world.now)
+    await world.later(1)
+    await world.later(60)
+    assert len(await world.rung()) == 2
+    assert "No operator's screen is connected. Alert" in (await world.rung())[1][1]
+    assert await one(world.pool, "select count(*) from alert_log where what = 'escalated-supervisor'") == 1
+
+
+# ---------------------------------------------------------------- the outbox
+
+
+async def test_a_message_goes_to_one_person(world: Watched) -> None:
+    ali = await world.on_call("Ali Khan", ALI)
+    insert = """insert into messages (id, contact_id, on_call_id, channel, recipient, body, purpose, idempotency_key,
+                                      state, next_try_at, created_at)
+                values (gen_random_uuid(), %s, %s, 'sms', '1', 'x', %s, gen_random_uuid()::text, 'pending', now(),
+                        now()) returning 1"""
+    contact = await one(world.pool, "select id from contacts limit 1")
+    for to, person, purpose in (
+        (contact, ali, "test"),
+        (None, None, "test"),
+        (None, ali, "invitation"),
+        (contact, None, "on-call"),
+    ):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            await rows(world.pool, insert, to, person, purpose)
+    assert await rows(world.pool, insert, None, ali, "on-call") == [(1,)]
+
+
+class Refusing:
+    """A telephone company that refuses; what it was given is kept."""
+
+    name = "refusing"
+    receipts = True
+
+    def __init__(self, *, refuse: bool = True) -> None:
+        self.refuse, self.given = refuse, list[Outgoing]()
+
+    async def send(self, message: Outgoing) -> str | None:
+        self.given.append(message)
+        if self.refuse:
+            raise ProviderRefused("no such line")
+        return None
+
+
+async def test_the_logs_of_all_alerts_say_that_a_message_did_not_reach_who_is_on_call(world: Watched) -> None:
+    world.engine.provider = Refusing()
+    await world.on_call("Ali Khan", ALI)
+    await flood(world, 3)
+    await world.later(60)
+    while await world.engine.message_step():
+        pass
+    failed = """select alert_id, detail ->> 'on_call', detail ->> 'channel' from alert_log
+                 where what = 'notify-failed' order by 1, 3"""
+    numbers = [alert["id"] for alert in await world.open()]
+    assert await rows(world.pool, failed) == [
+        (number, "Ali Khan", channel) for number in sorted(numbers) for channel in ("sms", "voice")
+    ]
+
+
+async def test_what_has_been_taken_is_not_sent_any_more(world: Watched) -> None:
+    provider = world.engine.provider = Refusing(refuse=False)
+    await world.on_call("Ali Khan", ALI)
+    await flood(world, 2)
+    await world.later(60)
+    first, second = [alert["id"] for alert in await world.open()]
+    await world.claim(first)
+    assert await world.engine.message_step()  # the other still waits
+    await world.claim(second)
+    while await world.engine.message_step():
+        pass
+    (given,) = provider.given
+    assert (given.to, given.contact) == (ALI, None)
+    assert await rows(world.pool, "select state, failure from messages where state = 'stale'") == [
+        ("stale", "it has been seen to")
+    ]
+
+
+# ---------------------------------------------------------------- what is said
+
+
+@pytest.mark.parametrize(
+    "news",
+    [
+        News(1, 0, False, 123, Priority.EMERGENCY, 60),
+        News(0, 1, False, 123, Priority.URGENT, 0),
+        News(50, 0, False, 1_234_567, Priority.ATTENTION, 4000),
+        News(50, 50, True, 1_234_567, Priority.EMERGENCY, 4000),
+        News(0, 3, False, 12, Priority.EMERGENCY, 0),
+        News(1, 0, True, 12, Priority.EMERGENCY, 61),
+        News(no_screen=True),
+    ],
+)
+@pytest.mark.parametrize("us", [US, {"service": "S" * 30, "phone": "+" + "1" * 19}])
+def test_each_text_fits_says_who_writes_and_what_to_do(news: News, us: dict[str, str]) -> None:
+    short, spoken = texts.on_call_text(**us, news=news), long_texts.on_call_spoken(**us, news=news)
+    assert len(short) <= 160
+    assert short.startswith(f"{us['service']}: ")
+    assert us["phone"] in short
+    assert us["phone"] in spoken
+    if us is US and news.first is not None:
+        assert str(news.first) in short
+    assert " s." not in spoken
+    assert "Mary" not in short + spoken
+
+
+def test_the_words() -> None:
+    news = News(1, 0, False, 123, Priority.EMERGENCY, 60)
+    assert texts.on_call_text(**US, news=news) == (
+        "Anytown Telecare: alert 123 (emergency) has waited 60 s and nobody has taken it."
+        " Open the console or call 01632 960000"
+    )
+    assert long_texts.on_call_spoken(**US, news=news) == (
+        "This is Anytown Telecare, for whoever is on call. Alert 123 (emergency) has waited 60 seconds and nobody has"
+        " taken it. Open the console, or call 01632 960000."
+    )
+    many = News(3, 2, False, 7, Priority.URGENT, 125)
+    assert texts.on_call_text(**US, news=many) == (
+        "Anytown Telecare: 3 alerts wait, 2 are left alone, first alert 7 (urgent), which has waited 2 min."
+        " Open the console or call 01632 960000"
+    )
+
+
+async def test_no_message_says_who_or_where(world: Watched) -> None:
+    await world.on_call("Ali Khan", ALI, email="ali@example.org")
+    await world.alarm(kind="seizure", location="bathroom")
+    await world.later(60)
+    bodies = [body for (body,) in await rows(world.pool, "select body from messages where purpose = 'on-call'")]
+    assert len(bodies) == 3
+    for private in ("Mary", "Green", "Street", "seizure", "bathroom", "4711"):
+        assert not any(private.lower() in body.lower() for body in bodies)
+
+
+# ---------------------------------------------------------------- the pure core
+
+
+def somebody(duty: Duty = Duty.SUPERVISOR, phone: str = ALI, *windows: Window, council: UUID | None = None) -> OnCall:
+    return OnCall(
+        id=uuid4(), duty=duty, name="A", phone=phone, email="", council_id=council, timezone="Europe/London",
+        windows=tuple((uuid4(), one) for one in windows),
+    )  # fmt: skip
+
+
+def need(number: int, *, at: datetime = NOON, duty: Duty = Duty.SUPERVISOR) -> Need:
+    return Need(id=number, duty=duty, why="unclaimed", begun_at=at, alert_id=number, waiting_since=at)
+
+
+def test_who_is_rung_by_the_hour() -> None:
+    day, night = Window(EVERY_DAY, 8 * 60, 20 * 60), Window(EVERY_DAY, 20 * 60, 32 * 60)
+    by_day, by_night = somebody(Duty.SUPERVISOR, ALI, day), somebody(Duty.SUPERVISOR, BEA, night)
+    site = somebody(Duty.SECOND_SITE, "+441632960001", day)
+    late = NOON + timedelta(hours=12)
+    everybody = [by_day, by_night, site]
+    assert whom(everybody, None, Duty.SUPERVISOR, NOON) == [by_day]
+    assert whom(everybody, None, Duty.SUPERVISOR, late) == [by_night]
+    assert whom(everybody, None, Duty.SECOND_SITE, late) == [by_night]  # nobody there: the other duty
+    assert whom([by_day, site], None, Duty.SECOND_SITE, late) == [site]  # nobody at this hour: whoever there is
+    assert whom([], None, Duty.SUPERVISOR, NOON) == []
+    assert whom([somebody(council=uuid4())], uuid4(), Duty.SUPERVISOR, NOON) == []
+    assert whom([by_day, somebody()], None, Duty.SUPERVISOR, NOON) == [by_day]  # one number is one person
+
+
+def test_the_hours_with_nobody_are_known_beforehand() -> None:
+    council = uuid4()
+    day = somebody(Duty.SUPERVISOR, ALI, Window(EVERY_DAY, 8 * 60, 20 * 60))
+    (gap,) = gaps([day], council, Duty.SUPERVISOR, NOON, NOON + timedelta(hours=24))
+    assert (gap.start, gap.end) == (NOON + timedelta(hours=8), NOON + timedelta(hours=20))
+    assert gaps([day, somebody()], council, Duty.SUPERVISOR, NOON, NOON + timedelta(hours=24)) == []
+    assert gaps([], council, Duty.SUPERVISOR, NOON, NOON + timedelta(hours=24)) == []  # said in other words
+
+
+def test_a_number_that_was_just_rung_holds_back_nobody_elses_word() -> None:
+    ali, bea = somebody(), somebody(Duty.SUPERVISOR, BEA)
+    last = {ALI: NOON - timedelta(seconds=20)}
+    found = next_round([need(1)], [ali, bea], set(), last, NOON, MINUTE)
+    assert [(one.to, [n.id for n in one.needs]) for one in found.bundles] == [(bea, [1])]
+    assert found.told == []
+    found = next_round([need(1), need(2)], [ali, bea], {(1, BEA)}, {BEA: NOON}, NOON + timedelta(seconds=40), MINUTE)
+    assert [(one.to, [n.id for n in one.needs]) for one in found.bundles] == [(ali, [1, 2])]
+    assert found.told == [1]
+
+
+def test_the_most_urgent_comes_first() -> None:
+    old, urgent = need(1, at=NOON - MINUTE), need(2)
+    news = news_of([Need(**{**_fields(old), "priority": Priority.ATTENTION}), urgent], NOON + MINUTE)
+    assert (news.waiting, news.first, news.level, news.waited_s) == (2, 2, Priority.EMERGENCY, 60)
+
+
+def _fields(one: Need) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in Need.__slots__}  # type: ignore[attr-defined]
+
+
+def test_what_lasts_is_said_again_at_its_times_and_once() -> None:
+    seconds = [timedelta(seconds=30 * number) for number in range(41)]
+    said = [after for before, after in pairwise(seconds) if told_again(NOON, NOON + before, NOON + after, 5 * MINUTE)]
+    assert said == [5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 20 * MINUTE]
+    assert of_empty_room(NOON, {}, NOON, MINUTE, 5 * MINUTE) == [Duty.SUPERVISOR]
+    assert of_empty_room(NOON, {Duty.SUPERVISOR: NOON}, NOON + MINUTE, MINUTE, 5 * MINUTE) == [Duty.SECOND_SITE]
+
+
+# ---------------------------------------------------------------- the register
+
+
+async def test_who_is_on_call_is_checked_and_written_down(pool: Pool) -> None:
+    now = datetime(2026, 11, 27, 12, tzinfo=UTC)
+    async with pool.connection() as conn:
+        for phone, words in (("112", "short"), ("", "Enter"), ("nonsense", "like")):
+            with pytest.raises(Refused, match=words):
+                await on_call.add(conn, NewOnCall(duty=Duty.SUPERVISOR, name="Ali", phone=phone), "admin", now)
+        nowhere = NewOnCall(duty=Duty.SUPERVISOR, name="Ali", phone=ALI, council_id=uuid4())
+        with pytest.raises(NotFound):
+            await on_call.add(conn, nowhere, "admin", now)
+        ali = await on_call.add(conn, NewOnCall(duty=Duty.SUPERVISOR, name="Ali", phone="07700 900555"), "admin", now)
+        with pytest.raises(Refused, match="already"):
+            await on_call.add(conn, NewOnCall(duty=Duty.SUPERVISOR, name="Ali again", phone=ALI), "admin", now)
+        await on_call.add_window(conn, ali, Window(EVERY_DAY, 0, 600), "admin", now)
+        changed = NewOnCall(duty=Duty.SECOND_SITE, name="Ali", phone="07700 900556")
+        await on_call.change(conn, ali, changed, "supervisor", now)
+        (found,) = await people(conn)
+        assert (found.phone, found.duty, [str(window) for _, window in found.windows]) == (
+            BEA, Duty.SECOND_SITE, ["Every day 00:00 to 10:00"]
+        )  # fmt: skip
+        await on_call.remove_window(conn, ali, found.windows[0][0], "admin", now)
+        await on_call.end(conn, ali, "admin", now)
+        assert await people(conn) == []
+        with pytest.raises(NotFound):
+            await on_call.end(conn, ali, "admin", now)
+    assert [(row[0], row[1]) for row in await rows(pool, "select what, who from on_call_log order by id")] == [
+        ("added", "admin"), ("window-added", "admin"), ("changed", "supervisor"), ("window-removed", "admin"),
+        ("ended", "admin"),
+    ]  # fmt: skip
+    with pytest.raises(psycopg.errors.IntegrityError):
+        await rows(pool, "delete from on_call_log returning 1")
+
+
+async def test_it_is_said_which_duty_has_nobody_or_nobody_who_was_reached(pool: Pool) -> None:
+    async with pool.connection() as conn:
+        council = await council_named(conn, "Anytown")
+        assert await missing_now(conn) == [
+            "Anytown: nobody is on call as supervisor.", "Anytown: nobody is on call as second site."
+        ]  # fmt: skip
+        for duty, phone in ((Duty.SUPERVISOR, ALI), (Duty.SECOND_SITE, BEA)):
+            new = NewOnCall(duty=duty, name="Ali", phone=phone, council_id=council.id)
+            number = await on_call.add(conn, new, "admin", NOON)
+            if duty is Duty.SUPERVISOR:
+                await on_call.note_test(conn, number, Channel.VOICE, True, "admin", NOON)
+        words = "Anytown: no number of those on call as second site has been tested, or it failed."
+        assert missing(await people(conn), [council]) == [words]
+        ali = (await people(conn))[0]
+        await on_call.note_test(conn, ali.id, Channel.VOICE, False, "admin", NOON + MINUTE)
+        assert len(await missing_now(conn)) == 2

@@ -17,7 +17,7 @@ from dashboard.forms import Form
 from dashboard.parts import database, parts_of
 from telecare.db import Connection
 from telecare.errors import Refused
-from telecare.register import carers, contacts, rota
+from telecare.register import carers, contacts, on_call_now, rota
 from telecare.register import homes as register
 from telecare.rota import CHANNEL_WORDS, SERVICE_TYPE_WORDS, Channel, ServiceType
 
@@ -206,6 +206,7 @@ async def plans_to_mend(request: Request) -> Response:
     """Everyone whose plan has a problem, or hours soon in which nobody could be asked."""
     async with database(request) as (conn, now):
         plans = await reach_store.all_plans(conn)
+        missing = await on_call_now.missing_now(conn)
     found = await asyncio.to_thread(reach_store.to_mend, plans, now)
     shown = [
         {
@@ -217,4 +218,5 @@ async def plans_to_mend(request: Request) -> Response:
         for one in found[:SHOWN]
     ]
     context = {"found": shown, "count": len(found), "all": len(plans), "hours": reach_store.GAPS_AHEAD_H, "now": now}
+    context["on_call_missing"] = missing
     return parts_of(request).pages.render(request, "plans.html", context=context)

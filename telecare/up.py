@@ -16,6 +16,7 @@ import aiomqtt
 from psycopg import AsyncConnection
 
 from telecare.clock import SystemClock
+from telecare.db import database_now
 from telecare.embedded import postgres as pg
 from telecare.embedded.broker import Broker, find_mosquitto
 from telecare.enrolment import PID_FILE, publish_accounts
@@ -25,6 +26,7 @@ from telecare.migrate import migrate
 from telecare.mqtt import client_for
 from telecare.pages import ask_health
 from telecare.processes import free_port, port_is_free, server_user, servers_folder
+from telecare.register import on_call
 from telecare.register.staff import add_demo_staff
 from telecare.settings import RUNTIME_FILE, Settings
 from telecare.supervisor import Part, Supervisor, write_json
@@ -130,6 +132,7 @@ async def _start(supervisor: Supervisor, wish: Wish, data_dir: Path) -> Settings
     if wish.demo:
         async with await AsyncConnection.connect(settings.database) as conn:
             await add_demo_staff(conn, DEMO_PASSWORD)
+            await on_call.add_demo(conn, await database_now(conn))
     for part in _service_parts(settings):
         await supervisor.start(part)
     if wish.demo and wish.homes:

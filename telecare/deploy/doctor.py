@@ -21,7 +21,7 @@ from telecare.migrate import all_migrations
 from telecare.mqtt import client_for
 from telecare.mqtt_accounts import read_password_file
 from telecare.pages import ask_health, health_address
-from telecare.register import own
+from telecare.register import on_call_now, own
 from telecare.settings import Settings
 
 SERVICES: Final = ("ingest", "ingest-readings", "ingest-states", "alerts", "detection")
@@ -210,6 +210,12 @@ async def _messages(conn: Connection, settings: Settings) -> str:
     return "none has failed since yesterday"
 
 
+async def _rung(conn: Connection, settings: Settings) -> str:
+    if missing := await on_call_now.missing_now(conn):
+        raise Unwell(f"{' '.join(missing)} See the page /on-call")
+    return "the ladder has somebody to ring, whose number was tested"
+
+
 async def _watchdog(conn: Connection, settings: Settings) -> str:
     row = await (
         await conn.execute(
@@ -243,6 +249,7 @@ _OF_DATABASE: Final[tuple[tuple[str, Callable[[Connection, Settings], Awaitable[
     ("alarms", _journey),
     ("people", _people),
     ("messages", _messages),
+    ("ladder", _rung),
     ("watchdog", _watchdog),
     ("troubles", _troubles),
 )

@@ -107,15 +107,24 @@ async def change(
 
 
 async def end(conn: Connection, on_call_id: UUID, who: str, now: datetime) -> None:
-    """Ring somebody no more.
+    """Ring somebody no more; whoever is on call no more already stays so.
 
     Raises:
-        NotFound: nobody of this number is on call.
+        NotFound: nobody of this number ever was on call.
     """
     async with conn.transaction():
-        before = await locked(conn, on_call_id)
-        await conn.execute("update on_call_people set ended_at = %s where id = %s", (now, on_call_id))
-        await _note(conn, on_call_id, who, now, "ended", _words(before))
+        before = await _locked(conn, on_call_id)
+        if before["ended_at"] is None:
+            await conn.execute("update on_call_people set ended_at = %s where id = %s", (now, on_call_id))
+            await _note(conn, on_call_id, who, now, "ended", _words(before))
+
+
+async def add_demo(conn: Connection, now: datetime) -> None:
+    """Somebody for each duty of the demo, where nobody ever was on call. Their numbers are Ofcom's for drama."""
+    if await (await conn.execute("select 1 from on_call_people limit 1")).fetchone():
+        return
+    for duty, phone in ((Duty.SUPERVISOR, "+447700900801"), (Duty.SECOND_SITE, "+441632960801")):
+        await add(conn, NewOnCall(duty=duty, name=f"Demo {DUTY_WORDS[duty]}", phone=phone), "system", now)
 
 
 async def add_window(conn: Connection, on_call_id: UUID, window: Window, who: str, now: datetime) -> None:
@@ -188,10 +197,15 @@ async def locked(conn: Connection, on_call_id: UUID) -> dict[str, Any]:
     Raises:
         NotFound: nobody of this number is on call.
     """
+    row = await _locked(conn, on_call_id)
+    if row["ended_at"] is not None:
+        raise NotFound("nobody of this number is on call")
+    return row
+
+
+async def _locked(conn: Connection, on_call_id: UUID) -> dict[str, Any]:
     async with conn.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(
-            "select * from on_call_people where id = %s and ended_at is null for no key update", (on_call_id,)
-        )
+        await cursor.execute("select * from on_call_people where id = %s for no key update", (on_call_id,))
         row = await cursor.fetchone()
     if row is None:
         raise NotFound("nobody of this number is on call")

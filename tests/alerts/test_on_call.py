@@ -524,8 +524,9 @@ async def test_who_is_on_call_is_checked_and_written_down(pool: Pool) -> None:
         await on_call.remove_window(conn, ali, found.windows[0][0], "admin", now)
         await on_call.end(conn, ali, "admin", now)
         assert await people(conn) == []
+        await on_call.end(conn, ali, "admin", now)
         with pytest.raises(NotFound):
-            await on_call.end(conn, ali, "admin", now)
+            await on_call.change(conn, ali, changed, "admin", now)
     assert [(row[0], row[1]) for row in await rows(pool, "select what, who from on_call_log order by id")] == [
         ("added", "admin"), ("window-added", "admin"), ("changed", "supervisor"), ("window-removed", "admin"),
         ("ended", "admin"),

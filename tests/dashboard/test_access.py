@@ -61,6 +61,7 @@ def filled(path: str, world: World, alert: int) -> str:
         "{ask_id}": str(uuid7()),
         "{call_id}": str(uuid7()),
         "{task_id}": "1",
+        "{on_call_id}": str(uuid7()),
     }
     for name, value in values.items():
         path = path.replace(name, value)

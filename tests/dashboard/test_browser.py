@@ -24,6 +24,7 @@ from telecare.register.person_states import Change
 from telecare.vocabulary import Cause, PersonState, Role
 from tests.dashboard.fall_evidence import NOTHING, fall, movement, pack
 from tests.dashboard.test_escalation import on_a_rota
+from tests.dashboard.test_on_call import some_on_call
 from tests.dashboard.world import NASTY, PASSWORD, World, listening, send_messages
 from tests.helpers import one
 
@@ -215,6 +216,7 @@ async def busy(world: World) -> dict[str, list[str]]:
     await world.claim(incident)
     links = await carers_links(world, mine)
     await on_a_rota(world, "hub-1")
+    await some_on_call(world)
     home, person = world.homes["hub-1"], world.people["hub-1"]
     alerts = [f"/console/alerts/{number}" for number in (mine, other, closed, waiting, incident)]
     return {
@@ -222,9 +224,10 @@ async def busy(world: World) -> dict[str, list[str]]:
         "operator": ["/console", *alerts, "/homes", "/homes?q=flat", f"/homes/{home}",
                      f"/homes/{home}/timeline", f"/people/{person}", f"/people/{world.people['hub-6']}",
                      f"/people/{person}/plan", f"/people/{person}/escalation", "/plans", "/messages", "/nothing",
-                     "/priorities", "/handover", "/search", "/search?q=mary", "/tasks", f"/tasks/new?person={person}",
-                     f"/people/{world.people['hub-3']}"],
-        "supervisor": ["/priorities", "/performance", "/performance?from=x", f"/people/{person}/escalation"],
+                     "/on-call", "/priorities", "/handover", "/search", "/search?q=mary",
+                     "/tasks", f"/tasks/new?person={person}", f"/people/{world.people['hub-3']}"],
+        "supervisor": ["/priorities", "/performance", "/performance?from=x", f"/people/{person}/escalation",
+                       "/on-call"],
         "responder": ["/responder"], "carer": ["/carer", "/console", *links], "commissioner": ["/commissioning"],
         "admin": ["/admin"],
     }  # fmt: skip

@@ -20,6 +20,9 @@ from alerts import actions, calls, tasks_store
 from alerts.emergency import Service
 from dashboard.access import ACCESS, Access, Reach
 from telecare.db import database_now
+from telecare.register import on_call
+from telecare.register.on_call import NewOnCall
+from telecare.rota import Duty
 from telecare.vocabulary import Role
 from tests.dashboard.outcomes.test_episodes import ENDED, GOOD, upload
 from tests.dashboard.outcomes.town import Town
@@ -80,6 +83,9 @@ async def things(town: Town) -> dict[str, tuple[str, str]]:
     world = town.world
     found: dict[str, list[str]] = {}
     await is_carer(world, "carer", "hub-1")
+    council_of = dict(
+        await rows(world.pool, "select n.name, h.council_id from hubs n join homes h on h.id = n.home_id")
+    )
     for hub, council in (("hub-1", "anytown"), ("hub-2", "otherham")):
         number, _ = await asked(world, hub)
         async with world.pool.connection() as conn:
@@ -89,6 +95,8 @@ async def things(town: Town) -> dict[str, tuple[str, str]]:
             ambulance = await actions.call_service(conn, world.settings, number, "operator", Service.AMBULANCE, now)
             visit = await actions.dispatch(conn, world.settings, number, "operator", "responder", "", now)
             due = now + timedelta(days=1)
+            new = NewOnCall(duty=Duty.SUPERVISOR, name=council, phone="07700 900555", council_id=council_of[hub])
+            rung = await on_call.add(conn, new, "admin", now)
             task = await tasks_store.add(conn, "Ring", due, "operator", now, person_id=world.people[hub])
         episode = await town.add_episode(world.people[hub], council, TODAY, **GOOD | {"started_on": "1/1/2025"})
         async with world.browser_session(council) as browser:
@@ -99,6 +107,7 @@ async def things(town: Town) -> dict[str, tuple[str, str]]:
             "{emergency_id}": ambulance,
             "{visit_id}": visit,
             "{task_id}": task,
+            "{on_call_id}": rung,
             "{ask_id}": await one(world.pool, "select id from asks where alert_id = %s", number),
             "{home_id}": world.homes[hub],
             "{person_id}": world.people[hub],

@@ -32,6 +32,7 @@ NowOf = Callable[[Connection], Awaitable[datetime]]
 
 _RETIRE_EVERY_S = 3600.0
 _DEADLINES_POLL_S = 0.5  # at least; the next deadline that is known wakes it sooner
+_RING_EVERY_S = 0.5  # a word to those on call is later by this at most
 _CROWD_PAUSE_S = 0.1  # between two hundreds of alarms of hubs gone mad
 
 
@@ -53,21 +54,21 @@ class Engine:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set."""
-        alarms, crowds, asked, on_call, messages, commands = (asyncio.Event() for _ in range(6))
+        alarms, crowds, asked, messages, commands = (asyncio.Event() for _ in range(5))
         poll_s = self.settings.alerts_poll_s
         await run_workers(
             stop,
             listen=listen(
                 self.settings.database,
                 self.clock,
-                {store.ARRIVED: [alarms, crowds], store.CHANGED: [asked, on_call, messages, commands]},
+                {store.ARRIVED: [alarms, crowds], store.CHANGED: [asked, messages, commands]},
             ),
             alarms=keep_doing(self.take_step, alarms, self.clock, poll_s, "alarms"),
             crowds=keep_doing(self.crowd_step, crowds, self.clock, poll_s, "crowds"),
             deadlines=self._deadlines.run(self.clock, min(poll_s, _DEADLINES_POLL_S)),
             levels=keep_doing(self.rise_step, asyncio.Event(), self.clock, poll_s, "levels"),
             asks=keep_doing(self.ask_step, asked, self.clock, poll_s, "asks"),
-            on_call=keep_doing(self.ring_step, on_call, self.clock, poll_s, "on call"),
+            on_call=keep_doing(self._ring, asyncio.Event(), self.clock, min(poll_s, _RING_EVERY_S), "on call"),
             calls=keep_doing(self.call_step, asyncio.Event(), self.clock, poll_s, "calls"),
             visits=keep_doing(self.visit_step, asyncio.Event(), self.clock, poll_s, "visits"),
             services=keep_doing(self.emergency_step, asyncio.Event(), self.clock, poll_s, "services"),
@@ -117,6 +118,11 @@ class Engine:
         """Tell those on call what they are to hear of (`ringing`); False when there is nothing to say now."""
         async with self.pool.connection() as conn, conn.transaction():
             return await ringing.step(conn, self.settings, await self.now_of(conn))
+
+    async def _ring(self) -> bool:
+        """The same, and then a pause: in a flood, what comes meanwhile shares one step."""
+        await self.ring_step()
+        return False
 
     async def call_step(self) -> bool:
         """End one call that nobody has ended in time; False when none is due."""

@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from alerts.on_call import Need
+from alerts.watchdog.domain import EMPTY_ROOM
 from telecare.db import Connection
 from telecare.ids import uuid7
 from telecare.rota import Channel, Duty
@@ -15,7 +16,6 @@ from telecare.vocabulary import Priority
 AT_ONCE: Final = 2000  # needs looked at in one step
 # pg_try_advisory_xact_lock key: of many engines one rings, so that a number is not rung by two.
 _LOCK: Final = 7_352_273_004
-_EMPTY_ROOM: Final = "screens:none"  # the trouble's key (alerts/watchdog/domain.py)
 
 
 async def lock(conn: Connection) -> bool:
@@ -45,7 +45,7 @@ async def empty_room(conn: Connection) -> tuple[int, datetime, dict[Duty, dateti
         """select t.id, t.begun_at, n.duty, max(n.begun_at)
              from troubles t left join on_call_needs n on n.trouble_id = t.id
             where t.key = %s and t.ended_at is null group by 1, 2, 3""",
-        (_EMPTY_ROOM,),
+        (EMPTY_ROOM,),
     )
     rows = await cursor.fetchall()
     if not rows:

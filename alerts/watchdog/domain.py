@@ -19,6 +19,7 @@ SERVICES: Final = (
 CARRY_ON: Final = "Alarms may not be reaching this screen. Ring the engineer on call now"
 COME_BACK: Final = "Ring the monitoring centre: somebody opens the list of alerts at once"
 RESTART: Final = "The engineer on call restarts it and reads its log"
+EMPTY_ROOM: Final = "screens:none"  # the key of that trouble, of which those on call hear (alerts/ringing.py)
 _TRY_FIRST: Final = timedelta(seconds=2)  # before the engineer is told again when nobody took it; doubles
 _TRY_MOST: Final = timedelta(seconds=30)
 
@@ -139,7 +140,7 @@ def trouble_of_screens(
         return []
     what = "alerts are open, and " if is_awaited else ""
     words = f"{what}no operator's or supervisor's screen has been connected for {gone.total_seconds():.0f} s."
-    return [Trouble(key="screens:none", words=f"{words[0].upper()}{words[1:]}", advice=COME_BACK)]
+    return [Trouble(key=EMPTY_ROOM, words=f"{words[0].upper()}{words[1:]}", advice=COME_BACK)]
 
 
 def _silent(beat: tuple[datetime, Mapping[str, Any]] | None, now: datetime) -> str:

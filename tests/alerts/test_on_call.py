@@ -12,6 +12,7 @@ from alerts import replies
 from alerts.channels.webhook import Webhook
 from alerts.providers import DemoProvider, Outgoing, ProviderRefused
 from alerts.service import Engine
+from alerts.watchdog.domain import EMPTY_ROOM
 from telecare.clock import SystemClock
 from telecare.db import Connection, Pool
 from telecare.register import on_call
@@ -263,8 +264,8 @@ async def empty_room(conn: Connection, now: datetime, *, ended: bool = False) ->
         return
     await conn.execute(
         """insert into troubles (key, words, advice, grave, begun_at)
-           values ('screens:none', 'No screen.', 'Come.', true, %s)""",
-        (now,),
+           values (%s, 'No screen.', 'Come.', true, %s)""",
+        (EMPTY_ROOM, now),
     )
 
 

@@ -302,10 +302,10 @@ def load_settings(data_dir: Path | None = None, *, runtime: bool = True, **given
         given["data_dir"] = data_dir
     file = _environment_file()
     try:
-        first = Settings(_env_file=file, **given)  # type: ignore[call-arg]  # the library's own argument
+        first = Settings(_env_file=file, **given)  # the library's own argument
         found = _runtime(first.data_dir) if runtime and first.database_url is None else {}
         unset = {name: value for name, value in found.items() if name not in first.model_fields_set}
-        return Settings(_env_file=file, **given, **unset) if unset else first  # type: ignore[call-arg]
+        return Settings(_env_file=file, **given, **unset) if unset else first
     except ValidationError as problem:
         error = problem.errors()[0]
         name = "_".join(str(part) for part in error["loc"]).upper()

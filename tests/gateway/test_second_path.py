@@ -12,8 +12,8 @@ import pytest
 
 from gateway.outbox import Outbox
 from gateway.settings import HubSettings
+from ingest.alarm_lane import ALARM_TOPICS, AlarmLane
 from ingest.inbox import Inbox
-from ingest.service import ALARM_TOPICS, AlarmLane
 from telecare.clock import SystemClock
 from telecare.db import Pool
 from telecare.mqtt_accounts import hash_secret, read_password_file, write_password_file

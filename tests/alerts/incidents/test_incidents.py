@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from alerts import actions
+from alerts.errors import Incomplete
 from alerts.incidents.checks import Check, check_homes
 from alerts.service import Engine
 from telecare.vocabulary import Cause, ConfirmedBy, Outcome
@@ -235,7 +236,7 @@ async def test_homes_that_are_back_say_so_and_somebody_closes_it(district: Distr
     assert alert["reason"] == "Incident: 1 home in EX4 silent since 14:00; 29 are back."
     assert [home["back_at"] for home in alert["incident"]["homes"]] == [None] + [district.now] * 29
     await district.claim(number)
-    with pytest.raises(actions.Incomplete, match="1 home is neither back nor checked"):
+    with pytest.raises(Incomplete, match="1 home is neither back nor checked"):
         await district.close(number)
     await district.hear(hubs)
     await district.later(minutes=1)
@@ -370,7 +371,7 @@ async def test_an_incident_is_in_no_councils_response_times(district: District) 
         await incidents_checked(conn, district, number)
         await actions.claim(conn, district.settings, number, "operator", district.now)
         await actions.write_log(conn, number, "operator", "visit", {"text": "x", "arrived_at": "14:00"}, district.now)
-        with pytest.raises(actions.Incomplete, match="outcomes"):
+        with pytest.raises(Incomplete, match="outcomes"):
             await actions.close(
                 conn, district.settings, number, "operator", district.now, cause=Cause.POWER_OR_LINE, outcomes=[],
                 confirmed_by=ConfirmedBy.SYSTEM, how="x",

@@ -18,8 +18,8 @@ from alerts.watchdog.outside import DemoEngineer, NoEngineer, Webhook, engineer_
 from alerts.watchdog.press import Press
 from alerts.watchdog.service import Watchdog
 from dashboard.server import serve
+from ingest.alarm_lane import ALARM_TOPICS, AlarmLane
 from ingest.inbox import Inbox
-from ingest.service import ALARM_TOPICS, AlarmLane
 from telecare.clock import SystemClock
 from telecare.db import Pool
 from telecare.enrolment import publish_accounts

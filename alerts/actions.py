@@ -171,6 +171,13 @@ async def contact_there(
         await asks.contact_there(conn, settings, alert_id, contact, by, now)
 
 
+async def stop_asking(conn: Connection, alert_id: int, by: str, now: datetime) -> None:
+    """Ask nobody more by itself: no new round, and nobody who can be asked later."""
+    async with conn.transaction():
+        await own(conn, alert_id, by)
+        await asks.stop(conn, alert_id, by, now)
+
+
 async def dispatch(
     conn: Connection, settings: Settings, alert_id: int, by: str, responder: str, note: str, now: datetime,
     second: str = "",

@@ -26,7 +26,7 @@ MINUTES: Final = (1, 240)  # how long a contact's way may take
 class Told:
     """What became of an answer."""
 
-    taken: bool  # False: the alert had ended
+    taken: bool  # False: the alert had ended, or they are no contact any more
     answer: str | None  # what stands now
     person: str
 
@@ -68,8 +68,25 @@ async def _ask(
     before = await questions_store.asked_of(conn, alert_id)
     if contact is not None and any(one.asked.contact_id == contact for one in before):
         return True  # that one has been asked
+    if contact is not None:
+        await climbing.not_that_one(conn, alert_id, contact, by, now)
+        return False
     await climbing.nobody_left(conn, settings, alert_id, by, now)
     return False
+
+
+async def stop(conn: Connection, alert_id: int, by: str, now: datetime) -> bool:
+    """Nobody more is asked by itself, neither in a new round nor who can be asked later; False where nobody would be.
+
+    Who has been asked may still answer. The caller has checked that `by` may, and holds the alert.
+    """
+    at = await ladders_store.ladder_of(conn, alert_id)
+    if at is None or at.due_at is None:
+        return False
+    await ladders_store.end(conn, alert_id, now)
+    await store.log(conn, alert_id, now, by, "note", {"text": "no further contact is asked by itself"})
+    await store.publish_change(conn, alert_id, now)
+    return True
 
 
 # ---------------------------------------------------------------- deadlines
@@ -101,14 +118,19 @@ async def _begin_round(conn: Connection, settings: Settings, alert_id: int, now:
     is_open, safe = await questions_store.whether_open(conn, alert_id)
     if not is_open:
         return await ladders_store.end(conn, alert_id, now)
+    timing = carers_ladder(settings)
     if safe:  # looked at again, since a new alarm may unsay it
-        return await ladders_store.go_on(conn, alert_id, now + carers_ladder(settings).again)
+        return await ladders_store.put_off(conn, alert_id, now + timing.again)
     if await ladders_store.somebody(conn, alert_id):
         return await ladders_store.go_on(conn, alert_id, None)
-    begun = bool(await questions_store.asked_of(conn, alert_id))
+    begun = at.later_at is not None or bool(await questions_store.asked_of(conn, alert_id))
     if begun and await climbing.ask_one(conn, settings, alert_id, "system", now) is not None:
-        return await store.publish_change(conn, alert_id, now)  # somebody is left in this round
-    first = not begun and at.why == "plan" and at.round == 1
+        return await store.publish_change(conn, alert_id, now)  # somebody is left in this round, or can be asked by now
+    first = not begun and at.why == "plan"
+    anyone, _, asked = await ladders_store.who_is_left(conn, alert_id)
+    if not first and not ladder.again(ladder.Left(round=at.round, asked=asked, anyone=anyone), timing):
+        await climbing.nobody_left(conn, settings, alert_id, "system", now, only_looked=True)
+        return await store.publish_change(conn, alert_id, now)
     round_ = at.round if first else at.round + 1
     await ladders_store.go_on(conn, alert_id, None, round_=round_)
     rounds = settings.ladder_rounds + 1
@@ -149,7 +171,7 @@ async def answer(
         one = await questions_store.standing(conn, ask_id)
         assert one is not None
         is_open, _ = await questions_store.whether_open(conn, one.asked.alert_id)
-        if not is_open or one.question.stage is Stage.OVER:
+        if not is_open or one.question.stage is Stage.OVER or one.contact_ended:
             return Told(False, climbing.said(one.question), one.asked.person)
         now_stands = await climbing.happen(conn, settings, one, event, by, now)
         return Told(True, climbing.said(now_stands), one.asked.person)

@@ -1,6 +1,5 @@
 """What screens show about asking contacts."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -28,18 +27,26 @@ async def asks_of(conn: Connection, alert_id: int) -> dict[UUID, dict[str, Any]]
     return {row["contact_id"]: row for row in rows}
 
 
-async def again_at(conn: Connection, alert_id: int) -> datetime | None:
-    """When contacts are asked again by themselves, everyone having been asked."""
-    cursor = await conn.execute("select due_at from ladders where alert_id = %s", (alert_id,))
-    row = await cursor.fetchone()
-    return row[0] if row else None
+async def waiting(conn: Connection, alert_id: int) -> dict[str, Any] | None:
+    """When the ladder goes on by itself, and whom it waits for, where nobody is left who can be asked now."""
+    found = await _records(
+        conn,
+        """select l.due_at, l.later_at, c.name as later
+             from ladders l left join contacts c on c.id = l.later_contact
+            where l.alert_id = %(alert)s and l.due_at is not null""",
+        {"alert": alert_id},
+    )
+    return found[0] if found else None
 
 
 async def open_asks_of_login(conn: Connection, staff_id: UUID) -> list[dict[str, Any]]:
     """What a carer is asked now, newest first."""
     return await _records(
         conn,
-        ASK.format("c.staff_id = %(staff)s and k.over_at is null and a.closed_at is null order by k.asked_at desc"),
+        ASK.format(
+            "c.staff_id = %(staff)s and c.ended_at is null and k.over_at is null and a.closed_at is null "
+            "order by k.asked_at desc"
+        ),
         {"staff": staff_id},
     )
 

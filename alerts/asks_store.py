@@ -4,18 +4,19 @@ How questions stand is in alerts/questions_store.py, the ladder as a whole in al
 in alerts/asks_screens.py.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import dict_row
 
 from alerts import reach, reach_store
 from alerts.ladder import Question
 from telecare.db import Connection
 from telecare.ids import uuid7
-from telecare.rota import Way
+from telecare.rota import Channel, Way, ways_from
 from telecare.vocabulary import PERSON_STATE_WORDS, STOPPED, PersonState
 
 
@@ -32,17 +33,21 @@ class Asked:
     push: bool  # their browser takes messages
     person: str  # as the person is known
     raised_local: datetime  # by the clock of the council
-    ways: tuple[Way, ...] = ()  # of who is asked next: the best first
+    ways: tuple[
+        Way, ...
+    ] = ()  # those by which they agreed to be reached, and for which there is an address: the best first
 
 
 # The one place that knows whether a contact's browser takes messages.
 PUSH: Final = "exists (select 1 from push_subscriptions s where s.staff_id = c.staff_id and s.gone_at is null)"
 
 ASKED_COLUMNS: Final = f"""
-    a.id as alert_id, a.state, c.id as contact_id, c.name, c.phone, c.email, {PUSH} as push,
+    a.id as alert_id, a.state, c.id as contact_id, c.name, c.phone, c.email, {PUSH} as push, c.channels,
+    (select json_agg(json_build_array(y.channel, y.address, y.tested_at, y.failed_at)) from contact_ways y
+      where y.contact_id = c.id) as tests,
     coalesce(nullif(p.known_as, ''), split_part(p.name, ' ', 1)) as person,
     (a.raised_at at time zone k.timezone)::timestamp as raised_local
-"""
+"""  # noqa: S608
 _ASKED: Final = f"""
     select {ASKED_COLUMNS}
       from alerts a
@@ -52,21 +57,37 @@ _ASKED: Final = f"""
       join contacts c on c.person_id = p.id
 """  # noqa: S608
 _STOPPED: Final = [state.value for state in STOPPED]
-_THAT_ONE: Final = "where a.id = %(alert)s and c.id = %(contact)s"
+# Locked: who ends meanwhile is waited for, and is then not found.
+_THAT_ONE: Final = "where a.id = %(alert)s and c.id = %(contact)s and c.ended_at is null for share of c"
+_FIELDS: Final = frozenset(field.name for field in fields(Asked)) - {"ways"}
+
+
+def asked_from(row: Mapping[str, Any]) -> Asked:
+    """A row of `ASKED_COLUMNS`."""
+    tests = reach_store.tests_from(row["tests"])
+    ways = [one for one in ways_from(row["phone"], row["email"], tests, row["channels"]) if one.channel != Channel.PUSH]
+    if row["push"] and Channel.PUSH in row["channels"]:
+        address = str(row["contact_id"])
+        known = next((one for one in tests if one.channel == Channel.PUSH), Way(Channel.PUSH, address))
+        # A browser is known by the contact: a message goes to all that subscribed.
+        ways.append(Way(Channel.PUSH, address, known.tested_at, known.failed_at))
+    return Asked(**{name: row[name] for name in _FIELDS}, ways=reach.in_order(ways))
 
 
 async def next_contact(conn: Connection, alert_id: int, contact: UUID | None, now: datetime) -> Asked | None:
     """Who is asked next about this alert, or that one if they can be asked now (alerts/reach.py); else None."""
-    found = await reach_store.whom(conn, alert_id, contact, now)
-    if not isinstance(found, reach.Choice):
-        return None
-    async with conn.cursor(row_factory=class_row(Asked)) as cursor:
-        await cursor.execute((_ASKED + _THAT_ONE).encode(), {"alert": alert_id, "contact": found.contact.id})
-        asked = await cursor.fetchone()
-    return None if asked is None else replace(asked, ways=found.ways)
+    while isinstance(found := await reach_store.whom(conn, alert_id, contact, now), reach.Choice):
+        async with conn.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute((_ASKED + _THAT_ONE).encode(), {"alert": alert_id, "contact": found.contact.id})
+            row = await cursor.fetchone()
+        if row is not None:
+            return asked_from(row)
+    return None
 
 
-async def why_nobody(conn: Connection, alert_id: int, now: datetime, contact: UUID | None = None) -> str | None:
+async def why_nobody(
+    conn: Connection, alert_id: int, now: datetime, contact: UUID | None = None
+) -> reach.Nobody | None:
     """Why nobody, or not that contact, is asked about this alert now; None where somebody can be."""
     cursor = await conn.execute(
         "select p.state from alerts a join people p on p.id = a.person_id where a.id = %s and p.state = any(%s)",
@@ -74,11 +95,11 @@ async def why_nobody(conn: Connection, alert_id: int, now: datetime, contact: UU
     )
     row = await cursor.fetchone()
     if row is not None:
-        return f"{PERSON_STATE_WORDS[PersonState(row[0])].lower()}: nobody is written to"
+        return reach.Nobody(f"{PERSON_STATE_WORDS[PersonState(row[0])].lower()}: nobody is written to")
     found = await reach_store.whom(conn, alert_id, contact, now)
     if found is None:
-        return "it is not known whose alarm it is"
-    return found.why if isinstance(found, reach.Nobody) else None
+        return reach.Nobody("it is not known whose alarm it is")
+    return found if isinstance(found, reach.Nobody) else None
 
 
 async def lock_alert(conn: Connection, alert_id: int) -> None:
@@ -88,13 +109,15 @@ async def lock_alert(conn: Connection, alert_id: int) -> None:
 
 # ---------------------------------------------------------------- what is asked
 
-# In a later round the same question is asked anew; the links of the first time still lead to it.
+# In a later round the same question is asked anew, also one that had ended with its contact, who is one again. The
+# links of the first time still lead to it.
 ADD: Final = """
     insert into asks (id, alert_id, contact_id, asked_by, asked_at, voice_at, answer_by, round)
     values (%(id)s, %(alert)s, %(contact)s, %(by)s, %(now)s, %(voice_at)s, %(answer_by)s, %(round)s)
     on conflict (alert_id, contact_id) do update
        set voice_at = excluded.voice_at, answer_by = excluded.answer_by, round = excluded.round, answer = null,
-           minutes = null, answered_at = null, passed_at = null, arrive_by = null, there_at = null, late_at = null
+           minutes = null, answered_at = null, passed_at = null, arrive_by = null, there_at = null, late_at = null,
+           over_at = null
     returning id
 """
 
@@ -120,7 +143,7 @@ async def add_link(conn: Connection, ask_id: UUID, token_hash: bytes, now: datet
 
 ASK: Final = """
     select k.id, k.alert_id, k.contact_id, k.answer, k.minutes, k.answered_at, k.over_at, k.asked_at, k.arrive_by,
-           k.there_at, k.late_at, c.name as contact, c.staff_id,
+           k.there_at, k.late_at, c.name as contact, c.staff_id, c.ended_at is not null as contact_ended,
            coalesce(nullif(p.known_as, ''), split_part(p.name, ' ', 1)) as person,
            a.state, a.raised_at, a.closed_at, a.confirmed_by, z.timezone
       from asks k
@@ -157,14 +180,16 @@ async def queue_message(
     channel: str = "sms",
     send_at: datetime | None = None,
 ) -> bool:
-    """Have a message sent, at once or then; False when one with this key was queued, or its person has died or left.
+    """Have a message sent, at once or then. False when one with this key was queued, its person has died or left, or
+    its contact has ended or does not agree to be reached this way.
 
-    The person is looked at under a lock, so that no message slips in beside the news (alerts/standing.py).
+    Both are looked at under a lock: no message slips in beside the news (alerts/standing.py, alerts/leaving.py).
     """
     cursor = await conn.execute(
         """with person as (
                select p.id from people p join contacts c on c.person_id = p.id
-                where c.id = %(contact)s and p.state <> all(%(stopped)s) for share of p)
+                where c.id = %(contact)s and p.state <> all(%(stopped)s)
+                  and c.ended_at is null and %(channel)s = any(c.channels) for share of p, c)
            insert into messages (id, alert_id, contact_id, channel, recipient, body, purpose, idempotency_key, state,
                                  next_try_at, created_at)
            select %(id)s, %(alert)s, %(contact)s, %(channel)s, %(recipient)s, %(body)s, %(purpose)s, %(key)s,

@@ -6,7 +6,7 @@ A contact without a rota can be asked at any time. Where the clock shows a time 
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
@@ -60,7 +60,9 @@ class Contact:
     quiet_until: time = time(7)  # the same as `quiet_from`: no quiet hours
     windows: tuple[Window, ...] = ()  # none: at any time
     absences: tuple[Absence, ...] = ()
-    ways: tuple[Way, ...] = ()
+    ways: tuple[Way, ...] = ()  # those by which they agreed to be reached
+    has_phone: bool = False  # there is a number, whether they want to be reached by it or not
+    holidays: frozenset[date] = frozenset()  # public ones of the council
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,14 @@ def never(contact: Contact, purpose: Purpose) -> str | None:
     if contact.under_18 and purpose is Purpose.ACT:
         return f"{contact.name} is under 18 and is never asked to go"
     if unreachable(contact, purpose):
-        return f"{contact.name} has no " + ("telephone number" if purpose is Purpose.ACT else "way to be written to")
+        return f"{contact.name} {_no_way(contact, purpose)}"
     return None
+
+
+def _no_way(contact: Contact, purpose: Purpose) -> str:
+    if purpose is Purpose.INFORM:
+        return "has no way to be written to"
+    return "has agreed neither to text messages nor to calls" if contact.has_phone else "has no telephone number"
 
 
 def unreachable(contact: Contact, purpose: Purpose) -> bool:
@@ -144,7 +152,7 @@ def _windows(contact: Contact, zone: tzinfo, start: datetime, end: datetime) -> 
         from_until(day, window.from_min, window.until_min, zone)
         for day in days_touching(start, end, zone)
         for window in contact.windows
-        if day.isoweekday() in window.days
+        if day.isoweekday() in window.days and (window.on_holidays or day not in contact.holidays)
     ]
 
 

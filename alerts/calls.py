@@ -51,7 +51,7 @@ _WHOM: Final = """
       from alerts a
       join homes h on h.id = a.home_id
       left join people p on p.id = a.person_id
-      left join contacts c on c.id = %(contact)s and c.phone <> ''
+      left join contacts c on c.id = %(contact)s and c.phone <> '' and c.ended_at is null
            and c.person_id in (select id from people where home_id = a.home_id)
      where a.id = %(alert)s
 """

@@ -32,24 +32,43 @@ async def ask_one(
     return whom
 
 
-async def nobody_left(conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> None:
-    """Everyone has been asked: never in silence. All are asked again after a while, some times at most."""
+async def nobody_left(
+    conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime, *, only_looked: bool = False
+) -> None:
+    """Nobody is left who can be asked now: never in silence.
+
+    All are asked again after a while, some times at most; and who can be asked later is asked then. Where
+    the engine `only_looked`, that it still waits for the same contact is not said again.
+    """
     at = await ladders_store.ladder_of(conn, alert_id)
     assert at is not None
-    anyone, stopped = await ladders_store.who_is_left(conn, alert_id)
-    again_at = at.due_at or ladder.run_out(at.round, now, carers_ladder(settings), anyone=anyone).again_at
-    asked = bool(await questions_store.asked_of(conn, alert_id))
-    why = await asks_store.why_nobody(conn, alert_id, now)
-    if why is None:
-        nobody = "no contact who can be asked now" if anyone else "no contact with a telephone number"
-        why = "every contact has been asked" if asked else nobody
-    if again_at is not None:
-        await ladders_store.go_on(conn, alert_id, again_at)
-    else:
+    anyone, stopped, asked = await ladders_store.who_is_left(conn, alert_id)
+    found = await asks_store.why_nobody(conn, alert_id, now)
+    later = (found.until, found.then.id) if found and found.until and found.then else None
+    left = ladder.Left(round=at.round, asked=asked, anyone=anyone, later_at=later[0] if later else None)
+    due_at = ladder.rest(left, now, carers_ladder(settings))
+    if due_at is not None and at.due_at is not None and at.due_at > now:
+        due_at = min(due_at, at.due_at)  # an operator who asks meanwhile puts nothing off
+    if due_at is None:
         await ladders_store.end(conn, alert_id, now)
-        if asked and not stopped:
-            why += f" in {at.round} round{'s' * (at.round > 1)}; nobody is asked any more"
-    await store.log(conn, alert_id, now, by, "notify-failed", {"why": why, "again": again_at is not None})
+    else:
+        await ladders_store.go_on(conn, alert_id, due_at, later=later)
+        if only_looked and later is not None and later == (at.later_at, at.later_contact):
+            return
+    why = found.why if found else "every contact has been asked" if asked else "no contact who can be asked now"
+    if due_at is None and asked and not stopped:
+        why += f" in {at.round} round{'s' * (at.round > 1)}; nobody is asked any more"
+    await _say_nobody(conn, alert_id, by, why, now, again=due_at is not None)
+
+
+async def not_that_one(conn: Connection, alert_id: int, contact: UUID, by: str, now: datetime) -> None:
+    """The contact whom an operator picked is not asked: the log says why, and the ladder goes on as it was."""
+    found = await asks_store.why_nobody(conn, alert_id, now, contact)
+    await _say_nobody(conn, alert_id, by, found.why if found else "no such contact", now, again=False)
+
+
+async def _say_nobody(conn: Connection, alert_id: int, by: str, why: str, now: datetime, *, again: bool) -> None:
+    await store.log(conn, alert_id, now, by, "notify-failed", {"why": why, "again": again})
     await store.log(conn, alert_id, now, "system", "re-sounded", {"because": why})
 
 

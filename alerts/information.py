@@ -46,7 +46,8 @@ _MAY_KNOW: Final = """
       left join lateral (select idempotency_key, state, attempts from messages
                           where contact_id = c.id and purpose = 'information' and idempotency_key like 'fault:%%'
                           order by created_at desc limit 1) t on true
-     where c.person_id = %(person)s and c.phone <> '' order by c.place
+     where c.person_id = %(person)s and c.phone <> '' and c.ended_at is null and 'sms' = any(c.channels)
+     order by c.place
 """
 
 

@@ -30,7 +30,7 @@ class Stage(StrEnum):
     LATE = "late"  # has not arrived in time; others are asked
     THERE = "there"
     CANNOT = "cannot"
-    OVER = "over"  # the alert has ended: no answer is taken any more
+    OVER = "over"  # the alert has ended, or who was asked is no contact any more: no answer is taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +83,18 @@ class OtherGoes:
 
 
 @dataclass(frozen=True, slots=True)
+class Removed:
+    """The contact is none any more."""
+
+    safe: bool = False  # the person is known to be safe
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The alert has ended."""
 
 
-Event = Time | Yes | No | There | OtherGoes | Ended
+Event = Time | Yes | No | There | OtherGoes | Removed | Ended
 
 
 class Do(StrEnum):
@@ -132,14 +139,28 @@ def step(question: Question, event: Event, now: datetime, timing: Timing) -> Mov
                 return Move(question)
             return Move(_still(question, Stage.CANNOT), (Do.SAY_ANSWER, Do.ASK_NEXT))
         case There():
-            if question.stage is Stage.THERE:
-                return Move(question)
-            known = question.stage is Stage.GOING  # then the others have been told
-            return Move(_still(question, Stage.THERE), (Do.SAY_THERE, *(() if known else (Do.TELL_OTHERS,))))
+            return _there(question)
         case OtherGoes():
             return Move(_still(question, Stage.PASSED) if question.stage is Stage.WAITING else question)
+        case Removed(safe):
+            return _removed(question, safe)
         case Ended():
             return Move(_still(question, Stage.OVER))
+
+
+def _there(question: Question) -> Move:
+    if question.stage is Stage.THERE:
+        return Move(question)
+    known = question.stage is Stage.GOING  # then the others have been told
+    return Move(_still(question, Stage.THERE), (Do.SAY_THERE, *(() if known else (Do.TELL_OTHERS,))))
+
+
+def _removed(question: Question, safe: bool) -> Move:
+    if question.stage is Stage.THERE:
+        return Move(question)  # they are with the person all the same
+    was_waited_for = question.stage in (Stage.WAITING, Stage.GOING)
+    do = (Do.LOOK_AGAIN if safe else Do.ASK_NEXT,) if was_waited_for else ()
+    return Move(_still(question, Stage.OVER), do)
 
 
 def _still(question: Question, stage: Stage) -> Question:
@@ -181,13 +202,26 @@ def _yes(question: Question, minutes: int, now: datetime, timing: Timing) -> Mov
 SOMEBODY: Final = frozenset({Stage.WAITING, Stage.GOING, Stage.THERE})  # then no further contact is asked
 
 
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """Everyone has been asked in this round. `again_at` is when all are asked again; None: that was the last round."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """Who is left, nobody being there who can be asked now."""
 
-    again_at: datetime | None
+    round: int
+    asked: bool  # somebody was asked in this round
+    anyone: bool  # somebody may be asked again: has not said no, and is not too young
+    later_at: datetime | None = None  # when somebody can be asked who has not been in this round
 
 
-def run_out(round_: int, now: datetime, timing: Timing, *, anyone: bool) -> Rest:
-    """Nobody is left in this round. `anyone`: somebody has not said no, and may be asked again."""
-    return Rest(now + timing.again if anyone and round_ <= timing.repeats else None)
+def again(left: Left, timing: Timing) -> bool:
+    """Whether all are to be asked once more. Where nobody could be asked, that is no round."""
+    return left.asked and left.anyone and left.round <= timing.repeats
+
+
+def rest(left: Left, now: datetime, timing: Timing) -> datetime | None:
+    """When the ladder looks again by itself: for a new round, or for who can be asked then. None: it has ended.
+
+    While it waits for somebody it looks as often, since plans are changed.
+    """
+    if again(left, timing):
+        return min(now + timing.again, left.later_at or datetime.max.replace(tzinfo=now.tzinfo))
+    return None if left.later_at is None else min(left.later_at, now + timing.again)

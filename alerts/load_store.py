@@ -24,7 +24,7 @@ ASKED: Final = """
       join homes h on h.id = p.home_id
       left join councils k on k.id = h.council_id
       join alerts a on a.id = q.alert_id
-     where q.asked_at > %(since)s and q.asked_at <= %(now)s {}
+     where c.ended_at is null and q.asked_at > %(since)s and q.asked_at <= %(now)s {}
      order by p.name, c.place, q.asked_at
 """
 

@@ -1,13 +1,13 @@
 """How questions to contacts stand, between the database and the pure ladder (alerts/ladder.py)."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from psycopg.rows import dict_row
 
-from alerts.asks_store import ASKED_COLUMNS, Asked
+from alerts.asks_store import ASKED_COLUMNS, Asked, asked_from
 from alerts.ladder import Question, Stage
 from telecare.db import Connection
 
@@ -22,11 +22,12 @@ class Standing:
     round: int
     yeses: int  # how often they have said that they go
     there_local: datetime | None  # when they said that they are there, by the clock of the council
+    contact_ended: bool  # they are no contact any more
 
 
 _STANDING: Final = f"""
     select {ASKED_COLUMNS}, q.id as ask_id, q.answer, q.minutes, q.voice_at, q.answer_by, q.arrive_by, q.there_at,
-           q.late_at, q.passed_at, q.over_at, q.round, q.yeses,
+           q.late_at, q.passed_at, q.over_at, q.round, q.yeses, c.ended_at is not null as contact_ended,
            (q.there_at at time zone k.timezone)::timestamp as there_local
       from asks q
       join alerts a on a.id = q.alert_id
@@ -35,12 +36,18 @@ _STANDING: Final = f"""
       join homes h on h.id = a.home_id
       join councils k on k.id = h.council_id
 """  # noqa: S608
-_COLUMNS: Final = frozenset(field.name for field in fields(Asked))
 
 
 def _standing(row: dict[str, Any]) -> Standing:
-    asked = Asked(**{name: value for name, value in row.items() if name in _COLUMNS})
-    return Standing(row["ask_id"], asked, _question(row), row["round"], row["yeses"], row["there_local"])
+    return Standing(
+        row["ask_id"],
+        asked_from(row),
+        _question(row),
+        row["round"],
+        row["yeses"],
+        row["there_local"],
+        row["contact_ended"],
+    )
 
 
 def _question(row: dict[str, Any]) -> Question:

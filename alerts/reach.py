@@ -3,7 +3,7 @@
 Contacts are asked by place, and only those who can be asked now (alerts/availability.py).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Final
@@ -27,8 +27,8 @@ from telecare.rota import ServiceType, Way, rota_problem
 from telecare.wall_clock import Span, in_words, span_in_words
 
 __all__ = [
-    "Choice", "Contact", "Nobody", "Plan", "Problem", "Purpose", "available", "gap_words", "gaps", "next_contact",
-    "problems_of", "ways_to", "why_not",
+    "Askable", "Choice", "Contact", "Nobody", "Plan", "Problem", "Purpose", "askable", "available", "gap_words", "gaps",
+    "next_contact", "problems_of", "ways_to", "why_not",
 ]  # fmt: skip
 
 SILVER_CONTACTS: Final = 3  # with keys, who agreed to be called day and night
@@ -44,10 +44,19 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Nobody:
-    """Why nobody is asked, as a sentence for an operator, and from when on somebody can be."""
+    """Why nobody is asked, as a sentence for an operator, and from when on somebody can be, who is that then."""
 
     why: str
     until: datetime | None = None
+    then: Contact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Askable:
+    """What speaks against asking a contact to go now, and whether an operator may ask them all the same."""
+
+    why: str  # '': nothing does
+    may_pick: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +96,41 @@ def _nobody(zone: tzinfo, contacts: list[Contact], unasked: list[Contact], now: 
         return Nobody("there is no contact to ask")
     if not unasked:
         return Nobody("every contact has been asked")
-    if len(unasked) == len(contacts) and all(unreachable(one, purpose) and not one.under_18 for one in unasked):
+    if len(unasked) == len(contacts) and all(
+        unreachable(one, purpose) and not one.under_18 and not one.has_phone for one in unasked
+    ):
         return Nobody("no contact with a telephone number")
     reasons = "; ".join(why_not(one, zone, now, purpose) or "" for one in unasked)
-    words = f"nobody {'else ' if len(unasked) < len(contacts) else ''}can be asked now: {reasons}"
+    other = " else" if len(unasked) < len(contacts) else ""
+    words = f"nobody{other} can be asked now: {reasons}"
     later = [(spans[0].start, one) for one in unasked if (spans := ahead(one, zone, now, purpose))]
     if not later:
         return Nobody(words)
     at, first = min(later, key=lambda one: (one[0], one[1].place))
-    return Nobody(f"{words}. The first who can be asked is {first.name}, from {in_words(at, zone)}", at)
+    return Nobody(f"{words}. Nobody{other} until {in_words(at, zone)}, then {first.name}", at, first)
+
+
+def askable(plan: Plan, contact: Contact, now: datetime) -> Askable:
+    """Whether a contact of a plan can be asked to go now, for the operator who thinks of asking them."""
+    if contact.under_18:
+        return Askable(f"{contact.name} is under 18 and is not asked to go: another contact is needed", may_pick=False)
+    why = why_not(contact, plan.zone, now)
+    picked = isinstance(next_contact(plan, (), now, chosen=contact.id), Choice)
+    if why is None and not any(way.works for way in contact.ways):
+        why = f"no way to {contact.name} has been tested" + (
+            "; the last test failed" * any(w.fails for w in contact.ways)
+        )
+    return Askable(why or "", picked)
 
 
 def ways_to(contact: Contact, purpose: Purpose = Purpose.ACT) -> tuple[Way, ...]:
-    """The ways by which a contact is reached, the best first; one whose last test failed is tried last, but tried."""
-    fitting = [way for way in contact.ways if way.channel in CHANNELS[purpose]]
+    """The ways by which a contact is reached, in the order of `in_order`."""
+    return in_order(contact.ways, purpose)
+
+
+def in_order(ways: Iterable[Way], purpose: Purpose = Purpose.ACT) -> tuple[Way, ...]:
+    """The ways that fit, the best first; one whose last test failed is tried last, but tried."""
+    fitting = [way for way in ways if way.channel in CHANNELS[purpose]]
     return tuple(sorted(fitting, key=lambda way: (way.fails, CHANNELS[purpose].index(way.channel))))
 
 
@@ -147,8 +177,8 @@ def _contact_problems(contact: Contact) -> list[str]:
             f"{contact.name} is under 18: never asked to go, never called at night. Name another contact in their place"
         )
     numbers = {way.address for way in contact.ways if way.channel in TELEPHONE}
-    if not numbers:
-        found.append(f"{contact.name} has no telephone number")
+    if not numbers and (words := never(replace(contact, under_18=False), Purpose.ACT)):
+        found.append(words)
     for number in numbers:
         try:
             e164(number)

@@ -19,9 +19,10 @@ GAPS_AHEAD_H: Final = 48  # a gap is warned of this long before it begins
 # A row for each contact; one without a contact for a person who has none.
 _PLANS: Final = """
     select p.id as person_id, p.name as person, p.service_type, coalesce(k.timezone, 'Europe/London') as timezone,
+           h.council_id, c.channels,
            c.id, c.place, c.name, c.phone, c.email, c.has_key, c.under_18, c.at_night, c.night_said,
            c.quiet_from, c.quiet_until,
-           (select json_agg(json_build_array(w.days, w.from_min, w.until_min) order by w.from_min, w.id)
+           (select json_agg(json_build_array(w.days, w.from_min, w.until_min, w.on_holidays) order by w.from_min, w.id)
               from contact_windows w where w.contact_id = c.id) as windows,
            (select json_agg(json_build_array(a.first_day, a.last_day, a.why) order by a.first_day, a.id)
               from contact_absences a where a.contact_id = c.id) as absences,
@@ -30,7 +31,7 @@ _PLANS: Final = """
       from people p
       join homes h on h.id = p.home_id
       left join councils k on k.id = h.council_id
-      left join contacts c on c.person_id = p.id
+      left join contacts c on c.person_id = p.id and c.ended_at is null
      where p.state <> all(%(stopped)s) {}
      order by p.id, c.place
 """
@@ -103,29 +104,44 @@ async def _plans(conn: Connection, where: str, values: dict[str, Any]) -> dict[U
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(_PLANS.format(where).encode(), values | stopped)
         rows = await cursor.fetchall()
+    holidays = await _holidays(conn)
     found: dict[UUID, Plan] = {}
     for row in rows:
         person = row["person_id"]
         before = found[person].contacts if person in found else ()
-        contacts = before if row["id"] is None else (*before, _contact(row))
+        contacts = (
+            before if row["id"] is None else (*before, _contact(row, holidays.get(row["council_id"], frozenset())))
+        )
         found[person] = Plan(ServiceType(row["service_type"]), contacts, zone_named(row["timezone"]), row["person"])
     return found
 
 
-def _contact(row: dict[str, Any]) -> Contact:
-    tests = (Way(Channel(one[0]), one[1], _instant(one[2]), _instant(one[3])) for one in _each(row["ways"]))
+async def _holidays(conn: Connection) -> dict[UUID, frozenset[date]]:
+    cursor = await conn.execute("select council_id, array_agg(day) from public_holidays group by council_id")
+    return {row[0]: frozenset(row[1]) for row in await cursor.fetchall()}
+
+
+def _contact(row: dict[str, Any], holidays: frozenset[date]) -> Contact:
+    tests = tests_from(row["ways"])
     plain = ("id", "place", "name", "has_key", "under_18", "at_night", "night_said")
     return Contact(
         **{name: row[name] for name in plain},
         quiet_from=_minute(row["quiet_from"]),
         quiet_until=_minute(row["quiet_until"]),
-        windows=tuple(Window(frozenset(days), start, end) for days, start, end in _each(row["windows"])),
+        windows=tuple(Window(frozenset(days), *rest) for days, *rest in _each(row["windows"])),
         absences=tuple(
             Absence(date.fromisoformat(first), date.fromisoformat(last), why)
             for first, last, why in _each(row["absences"])
         ),
-        ways=ways_from(row["phone"], row["email"], tests),
+        ways=ways_from(row["phone"], row["email"], tests, row["channels"]),
+        has_phone=bool(row["phone"]),
+        holidays=holidays,
     )
+
+
+def tests_from(found: list[Any] | None) -> list[Way]:
+    """Rows of `contact_ways` as JSON."""
+    return [Way(Channel(one[0]), one[1], _instant(one[2]), _instant(one[3])) for one in _each(found)]
 
 
 def _each(found: list[Any] | None) -> Iterable[Any]:

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from psycopg.rows import dict_row
+
 from telecare.db import Connection
 from telecare.phones import e164
 
@@ -26,7 +28,7 @@ async def contacts_with(conn: Connection, number: str, region: str) -> list[UUID
     """The contacts whose number is `number` (E.164), however the register has it written."""
     cursor = await conn.execute(
         """select id, phone from contacts
-            where phone <> '' and right(regexp_replace(phone, '[^0-9]', '', 'g'), 6) = %s""",
+            where phone <> '' and ended_at is null and right(regexp_replace(phone, '[^0-9]', '', 'g'), 6) = %s""",
         (number[-6:],),
     )
     return [row[0] for row in await cursor.fetchall() if _is(row[1], number, region)]
@@ -89,6 +91,30 @@ async def keep(conn: Connection, values: dict[str, Any]) -> bool:
         values,
     )
     return cursor.rowcount == 1
+
+
+async def strays(conn: Connection, limit: int, before: datetime | None = None) -> list[dict[str, Any]]:
+    """What belonged to nothing we know, newest first; of each the first bytes. `before`: only what came before then."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            """select provider, why, substring(raw from 1 for 300) as payload, octet_length(raw) as size_bytes,
+                      received_at
+                 from stray_callbacks where %(before)s::timestamptz is null or received_at < %(before)s
+                order by received_at desc, content_hash limit %(limit)s""",
+            {"before": before, "limit": limit},
+        )
+        return await cursor.fetchall()
+
+
+async def count_strays(conn: Connection, since: datetime | None = None) -> int:
+    """How many are kept, or how many came since then."""
+    cursor = await conn.execute(
+        "select count(*) from stray_callbacks where %(since)s::timestamptz is null or received_at > %(since)s",
+        {"since": since},
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 async def keep_stray(conn: Connection, provider: str, why: str, raw: bytes, content: bytes, now: datetime) -> bool:

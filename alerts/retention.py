@@ -18,10 +18,14 @@ _EVENTS: Final = """
 _COMMANDS: Final = """
     delete from commands where id in (select id from commands where expires_at < %(before)s limit %(limit)s)
 """
-# What nobody could make anything of, as what hubs send (ingest).
+# What nobody could make anything of.
 _STRAY: Final = """
     delete from stray_callbacks where content_hash in (
         select content_hash from stray_callbacks where received_at < %(before)s limit %(limit)s)
+"""
+# What contacts said; which answers they gave stays with the question and in the alert's log.
+_REPLIES: Final = """
+    delete from replies where id in (select id from replies where received_at < %(before)s limit %(limit)s)
 """
 # The newest stays: the watchdog asks when a screen was last seen.
 _CONSOLES: Final = """
@@ -32,13 +36,18 @@ _CONSOLES: Final = """
 
 
 async def retire(conn: Connection, settings: Settings, now: datetime) -> int:
-    """Delete some of what has been kept long enough; how many rows went (0: nothing is left to delete)."""
+    """Delete some of what has been kept long enough; how many rows went (0: nothing is left to delete).
+
+    The caller holds a transaction.
+    """
     gone = 0
+    await conn.execute("select set_config('telecare.retiring', 'replies', true)")  # until the transaction ends
     for statement, days in (
         (_EVENTS, settings.events_keep_days),
         (_CONSOLES, settings.events_keep_days),
         (_COMMANDS, settings.commands_keep_days),
-        (_STRAY, settings.unreadable_keep_days),
+        (_STRAY, settings.stray_callbacks_keep_days),
+        (_REPLIES, settings.replies_keep_days),
     ):
         cursor = await conn.execute(statement, {"before": now - timedelta(days=days), "limit": _AT_A_TIME})
         gone += cursor.rowcount

@@ -35,6 +35,9 @@ class Message:
     alert_closed: bool
     answered: bool
     seen_to: bool  # of a message on call: nothing of what it tells is so any more
+    contact_ended: bool
+    agreed: bool  # the contact, to this channel
+    under_18: bool
 
     @property
     def unwanted(self) -> str:
@@ -43,6 +46,12 @@ class Message:
             return "it has been seen to"
         if self.person_state in _STOPPED:
             return PERSON_STATE_WORDS[PersonState(self.person_state)].lower()
+        if self.contact_ended:
+            return "is no contact any more"
+        if not self.agreed:
+            return "the contact does not want to be reached this way"
+        if self.purpose == "ask" and self.under_18:
+            return "the contact is under 18"
         if self.purpose == "ask" and self.alert_closed:
             return "the alert had ended"
         return "the contact had answered" if self.purpose == "ask" and self.answered else ""
@@ -53,6 +62,8 @@ _MESSAGE: Final = """
     select m.id, m.alert_id, m.contact_id, coalesce(c.name, o.name) as contact, m.channel, m.recipient, m.body,
            m.purpose, m.idempotency_key as key, m.blanked_at is not null as blanked,
            m.unheard_at is not null as unheard,
+           c.ended_at is not null as contact_ended, coalesce(m.channel = any(c.channels), true) as agreed,
+           coalesce(c.under_18, false) as under_18,
            p.state as person_state, coalesce(a.closed_at is not null, false) as alert_closed,
            coalesce((select k.answer is not null or k.over_at is not null from asks k
                       where k.alert_id = m.alert_id and k.contact_id = m.contact_id
@@ -68,7 +79,8 @@ _MESSAGE: Final = """
      where {} for update of m
 """
 _DUE: Final = """
-    m.id = (select id from messages where next_try_at <= %(now)s order by next_try_at limit 1 for update skip locked)
+    m.id = (select id from messages where next_try_at <= %(now)s order by next_try_at, id limit 1
+               for update skip locked)
 """
 
 

@@ -74,6 +74,7 @@ async def no_answers(conn: Connection, settings: Settings, now: datetime) -> lis
               from alert_log l
               join asks k on k.alert_id = l.alert_id and k.answer is null
               join contacts c on c.id = k.contact_id and c.name = l.detail ->> 'contact' and c.has_key
+                   and c.ended_at is null
               join people p on p.id = c.person_id
               join homes h on h.id = p.home_id join councils z on z.id = h.council_id
              where l.at > %(since)s and l.at <= %(now)s and l.what = 'contact-tried' and l.who = 'system'
@@ -98,7 +99,8 @@ async def untested(conn: Connection, settings: Settings, now: datetime) -> list[
               left join lateral (select id, state, created_at from messages
                                   where contact_id = c.id and purpose = 'test' order by created_at desc limit 1) t
                      on true
-             where c.phone <> '' and p.state <> all(%(stopped)s) and (t.id is null or t.state = 'failed')""",
+             where c.phone <> '' and c.ended_at is null and 'sms' = any(c.channels)
+               and p.state <> all(%(stopped)s) and (t.id is null or t.state = 'failed')""",
         stopped=_STOPPED,
     )
     within = timedelta(days=settings.untested_days)

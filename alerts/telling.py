@@ -1,4 +1,4 @@
-"""Messages to contacts: each is written into the outbox for every channel by which the contact can be reached.
+"""Messages to contacts: each is written into the outbox for every way to the contact, as far as they agreed to it.
 
 A message's key names the alert, the contact, the step and the channel, so that a step tried twice writes it once. All
 hold a transaction of the caller's.
@@ -15,6 +15,7 @@ from alerts import asks_store, long_texts, texts
 from alerts.asks_store import Asked
 from alerts.questions_store import Standing
 from telecare.db import Connection
+from telecare.rota import Channel
 from telecare.settings import Settings
 
 _YESES_TOLD: Final = 3  # somebody who says yes and no in turn does not have the others written to each time
@@ -31,24 +32,19 @@ def first_name(name: str) -> str:
 
 
 def can_ring(asked: Asked) -> bool:
-    """Whether there is a number to ring."""
-    return bool(asked.phone)
-
-
-def _at_once(asked: Asked) -> list[tuple[str, str]]:
-    """Channels by which a contact is written to, each with its address. A browser's is known by the contact."""
-    ways = (("push", str(asked.contact_id) if asked.push else ""), ("sms", asked.phone), ("email", asked.email))
-    return [(channel, address) for channel, address in ways if address]
+    """Whether there is a number to ring, and the contact agreed to that."""
+    return any(way.channel is Channel.VOICE for way in asked.ways)
 
 
 async def _write(conn: Connection, whom: Asked, bodies: dict[str, str], purpose: str, step: str, now: datetime) -> None:
-    """One message for each channel for which there is a text, and an address."""
-    for channel, address in _at_once(whom):
-        if channel in bodies:
-            key = f"{whom.alert_id}:{whom.contact_id}:{purpose}:{step}:{channel}"
+    """One message by each way of the contact for which there is a text, the best way first."""
+    for way in whom.ways:
+        if way.channel in bodies:
+            key = f"{whom.alert_id}:{whom.contact_id}:{purpose}:{step}:{way.channel}"
             await asks_store.queue_message(
-                conn, whom.contact_id, address, bodies[channel], purpose, key, now, whom.alert_id, channel=channel
-            )
+                conn, whom.contact_id, way.address, bodies[way.channel], purpose, key, now, whom.alert_id,
+                channel=way.channel,
+            )  # fmt: skip
 
 
 def _short(text: str) -> dict[str, str]:
@@ -87,7 +83,7 @@ async def ask(conn: Connection, settings: Settings, whom: Asked, ask_id: UUID, r
 
 
 async def ring(conn: Connection, settings: Settings, one: Standing, now: datetime) -> bool:
-    """Ask the same by a call; False where that has been done."""
+    """Ask the same by a call; False where that has been done, or the contact does not want it (any more)."""
     whom = one.asked
     body = long_texts.ask_spoken(
         at_local=whom.raised_local, answered=whom.state != "raised", **_us(settings), **_names(whom)

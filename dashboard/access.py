@@ -95,6 +95,11 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /people/{person_id}/contacts/{contact_id}": PLANNERS,
     "POST /people/{person_id}/contacts/{contact_id}/move": PLANNERS,
     "POST /people/{person_id}/contacts/{contact_id}/rota": PLANNERS,
+    "POST /people/{person_id}/contacts/{contact_id}/end": PLANNERS,
+    "POST /people/{person_id}/contacts/{contact_id}/restore": PLANNERS,
+    "GET /holidays": RECORDS,
+    "POST /holidays": PLANNERS,
+    "POST /holidays/remove": PLANNERS,
     "GET /plans": RECORDS,
     "GET /on-call": RECORDS,
     "POST /on-call": PLANNERS,
@@ -126,6 +131,7 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /carer/asks/{ask_id}": CARER,
     "POST /carer/contacts/{contact_id}/test": CARER,
     "GET /admin": ADMIN,
+    "GET /admin/callbacks": ADMIN,
     # outcomes
     "GET /commissioning": REPORTS,
     "GET /commissioning/progress": REPORTS,
@@ -154,6 +160,7 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /api/alerts/{alert_id}/log": CONSOLE,
     "POST /api/alerts/{alert_id}/notify": CONSOLE,
     "POST /api/alerts/{alert_id}/contact-there": CONSOLE,
+    "POST /api/alerts/{alert_id}/stop-asking": CONSOLE,
     "POST /api/alerts/{alert_id}/calls": CONSOLE,
     "POST /api/alerts/{alert_id}/calls/{call_id}/result": CONSOLE,
     "POST /api/alerts/{alert_id}/dispatch": CONSOLE,
@@ -175,6 +182,9 @@ ACCESS: Final[dict[str, Access]] = {
     "GET /api/tasks": CONSOLE,
     "POST /api/tasks/{task_id}/done": CONSOLE,
     "GET /api/homes/{home_id}/timeline": RECORDS,
+    "GET /api/people/{person_id}/contacts": RECORDS,
+    "POST /api/people/{person_id}/contacts/{contact_id}/end": PLANNERS,
+    "POST /api/people/{person_id}/contacts/{contact_id}/restore": PLANNERS,
 }
 
 # On whose pages the watchdog's troubles are shown: those who can do something about them.

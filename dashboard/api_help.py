@@ -6,10 +6,17 @@ from dashboard import models
 from dashboard import steps_help as steps
 from dashboard.api import CONFLICT, PROBLEM, AlertNumber, register_id, take
 from dashboard.auth import GuardedRoute
+from dashboard.steps import StopAsking
 
 router = APIRouter(
     prefix="/api/alerts/{alert_id}", route_class=GuardedRoute, responses=PROBLEM | CONFLICT, tags=["help"]
 )
+
+
+@router.post("/stop-asking", response_model=models.ListedAlert, summary="Ask no contact by itself any more")
+async def stop_asking(request: Request, number: AlertNumber, body: StopAsking) -> Response:
+    """No new round, and nobody who can be asked later. Who was asked may still answer."""
+    return await take(request, number, body)
 
 
 @router.post("/assess", response_model=models.ListedAlert, summary="What the need is")

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from dashboard import (
     api,
+    api_contacts,
     api_help,
     assets,
     auth,
@@ -21,6 +22,7 @@ from dashboard import (
     pages_contacts,
     pages_escalation,
     pages_handover,
+    pages_holidays,
     pages_on_call,
     pages_performance,
     pages_plans,
@@ -77,6 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
         pages_escalation,
         pages_on_call,
         pages_contacts,
+        pages_holidays,
         pages_priorities,
         pages_performance,
         pages_carers,
@@ -85,7 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
         pages_timeline,
         pages_roles,
     )
-    for module in (assets, auth, health, api, api_help, hooks, *pages):
+    for module in (assets, auth, health, api, api_help, api_contacts, hooks, *pages):
         app.router.routes.extend(module.router.routes)
     # The import's pages before those of an episode, whose address takes any word.
     for module in (reports_api, outcomes, pages_import, pages_episodes):
@@ -105,7 +108,7 @@ async def _run(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     ):
         shouts = Shouts(pool, settings)
         consoles, tasks_due = Consoles(live, settings.console_beat_s), TasksDue(pool)
-        pages = Pages(settings, static, lambda: shouts.now, lambda: tasks_due.now)
+        pages = Pages(settings, static, lambda: shouts.now, lambda: tasks_due.now, lambda: shouts.strays)
         rows = Rows(pages.part)
         feed = Feed(live, settings.database, settings.beat_s, shouts.as_data, rows.draw)
         await feed.start()

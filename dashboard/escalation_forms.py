@@ -8,7 +8,7 @@ from starlette.datastructures import FormData
 
 from dashboard.forms import Form
 from telecare.register.contacts import NewContact
-from telecare.rota import DAYS, Absence, Window, window_problem
+from telecare.rota import CHANNEL_WORDS, DAYS, Absence, Window, window_problem
 
 _CLOCK: Final = re.compile(r"(\d{1,2})[:.]([0-5]\d)")
 _DAY: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
@@ -28,12 +28,12 @@ def contact_form(name: str, contact: dict[str, Any] | None) -> Form:
     values = {field: contact[field] for field in TEXTS}
     values |= {field: f"{contact[field]:%H:%M}" for field in ("quiet_from", "quiet_until")}
     ticked = {field: "yes" if contact[field] else "" for field in ("has_key", "under_18")}
-    return Form(name, values | ticked | {"night": night})
+    return Form(name, values | ticked | {"night": night, "channels": list(contact["channels"])})
 
 
 _EMPTY: Final = {
     "language": "English", "quiet_from": "22:00", "quiet_until": "07:00", "has_key": "", "under_18": "",
-    "night": "unasked",
+    "night": "unasked", "channels": [channel.value for channel in CHANNEL_WORDS],
 }  # fmt: skip
 
 
@@ -41,6 +41,7 @@ def contact_from(name: str, sent: FormData) -> tuple[Form, NewContact | None]:
     """What was entered about a contact; None where something is wrong, which the form then says."""
     form = Form(name, {field: _text(sent, field) for field in (*TEXTS, "has_key", "under_18", "night")})
     values = form.values
+    values["channels"] = _several(sent, "channels[]")
     quiet = {field: _time(form, field) for field in ("quiet_from", "quiet_until")}
     if values["night"] not in NIGHTS:
         form.errors["night"] = "Choose whether they may be called at night"
@@ -55,6 +56,7 @@ def contact_from(name: str, sent: FormData) -> tuple[Form, NewContact | None]:
         night_said="" if values["night"] == "unasked" else values["night_said"],
         quiet_from=quiet["quiet_from"] or time(22),
         quiet_until=quiet["quiet_until"] or time(7),
+        channels=tuple(values["channels"]),
     )
     for field, words in new.problems().items():
         form.errors.setdefault(field, words)
@@ -64,14 +66,16 @@ def contact_from(name: str, sent: FormData) -> tuple[Form, NewContact | None]:
 def window_from(name: str, sent: FormData) -> tuple[Form, Window | None]:
     """A window of a rota as it was entered."""
     form = Form(name, {field: _text(sent, field) for field in ("from", "until")})
-    form.values["days"] = [one for one in sent.getlist("days[]") if isinstance(one, str)]
+    form.values["days"] = _several(sent, "days[]")
+    form.values["on_holidays"] = "no" if _text(sent, "on_holidays") == "no" else "yes"
     begin, end = (_minutes(form, field) for field in ("from", "until"))
     days = frozenset(int(one) for one in form.values["days"] if one in _DAY_VALUES)
     if not days:
         form.errors["days"] = "Choose one day or more"
     if begin is None or end is None or form.errors:
         return form, None
-    window = Window(days, begin, end if end > begin else end + 1440 if end < begin else end)
+    until = end if end > begin else end + 1440 if end < begin else end
+    window = Window(days, begin, until, form.values["on_holidays"] == "yes")
     if problem := window_problem(window):
         form.errors["until"] = problem
         return form, None
@@ -80,12 +84,13 @@ def window_from(name: str, sent: FormData) -> tuple[Form, Window | None]:
 
 _DAY_VALUES: Final = {str(number) for number in range(1, 8)}
 DAY_ITEMS: Final = [{"value": str(number), "text": name} for number, name in enumerate(DAYS, start=1)]
+CHANNEL_ITEMS: Final = [{"value": one.value, "text": words.capitalize()} for one, words in CHANNEL_WORDS.items()]
 
 
 def absence_from(name: str, sent: FormData) -> tuple[Form, Absence | None]:
     """Days of absence as they were entered."""
     form = Form(name, {field: _text(sent, field) for field in ("first", "last", "why")})
-    first, last = (_day(form, field) for field in ("first", "last"))
+    first, last = (day_of(form, field) for field in ("first", "last"))
     if not form.values["why"]:
         form.errors["why"] = "Write down why, like: holiday"
     if first and last and last < first:
@@ -93,6 +98,10 @@ def absence_from(name: str, sent: FormData) -> tuple[Form, Absence | None]:
     if first is None or last is None or form.errors:
         return form, None
     return form, Absence(first, last, form.values["why"])
+
+
+def _several(sent: FormData, field: str) -> list[str]:
+    return [one for one in sent.getlist(field) if isinstance(one, str)]
 
 
 def _text(sent: FormData, field: str) -> str:
@@ -115,7 +124,8 @@ def _time(form: Form, field: str) -> time | None:
     return None if minutes is None else time(minutes // 60 % 24, minutes % 60)
 
 
-def _day(form: Form, field: str) -> date | None:
+def day_of(form: Form, field: str) -> date | None:
+    """A day as it was entered; None where it is none, which the form then says."""
     match = _DAY.fullmatch(form.values[field])
     try:
         if match:

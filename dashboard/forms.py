@@ -51,6 +51,7 @@ FORMS: Final[dict[str, tuple[tuple[str, ...], Callable[[Entered], steps.Step]]]]
     "contact": (("what", "contact", "text"), _contact),
     "notify": (("contact",), _model(steps.Notify)),
     "contact-there": (("contact",), _model(steps.ContactThere)),
+    "stop-asking": ((), _model(steps.StopAsking)),
     "call": (("line", "contact"), _model(steps.StartCall)),
     "call-end": (("call", "result", "words"), _model(steps.EndCall)),
     "assess": (("cause", "on_floor", "red_flags[]", "decision", "reason"), _model(steps_help.Assess)),

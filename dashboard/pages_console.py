@@ -2,11 +2,12 @@
 
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from alerts import asks_screens, calls, floods, queue, sending_store
+from alerts import asks_screens, calls, floods, queue, reach, reach_store, sending_store
 from alerts.actions import OVER
 from alerts.errors import Conflict, Incomplete
 from alerts.incidents import reading
@@ -36,7 +37,8 @@ DONE: Final = {
     "contact": "Written down.",
     "notify": "The contact is being asked.",
     "contact-there": "Written down: the contact is with the person.",
-    "nobody": "Nobody was asked: there is no contact left with a telephone number.",
+    "stop-asking": "Nobody more is asked by itself.",
+    "nobody": "Nobody was asked: the log says why.",
     "call": "The clock is running. Write down how the call ends.",
     "call-end": "Written down.",
     "dispatch": "Written down; the person is told that someone is on the way.",
@@ -179,11 +181,18 @@ async def _everything_about(conn: Connection, record: dict[str, Any], now: datet
         "hubs": await store.hubs_of(conn, record["home"]),
         "people": [person | {"contacts": await homes.contacts_of(conn, person["id"])} for person in people],
         "asks": await asks_screens.asks_of(conn, number),
-        "asked_again_at": await asks_screens.again_at(conn, number),
+        "askable": await _askable(conn, record, now),
+        "ladder": await asks_screens.waiting(conn, number),
         "written": await sending_store.of_alert(conn, number),
         **await _calls(conn, record, people, now),
         "earlier": [one for one in earlier if one["id"] != number][:EARLIER],
     }
+
+
+async def _askable(conn: Connection, record: dict[str, Any], now: datetime) -> dict[UUID, reach.Askable]:
+    """What speaks against asking each contact; empty where nobody is written to about the person."""
+    plan = await reach_store.plan_of(conn, record["person"]) if record["person"] is not None else None
+    return {one.id: reach.askable(plan, one, now) for one in plan.contacts} if plan is not None else {}
 
 
 async def _calls(

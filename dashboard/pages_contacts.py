@@ -1,13 +1,15 @@
-"""Contacts on a person's record: what they may see, and inviting them to a page of their own."""
+"""Contacts of a person: what they may see, inviting them to a page of their own, and the end of being a contact."""
 
 from datetime import timedelta
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from alerts import telling
+from alerts import leaving, telling
 from dashboard.api import register_id
 from dashboard.auth import GuardedRoute, visitor_of
+from dashboard.forms import Form
+from dashboard.pages_escalation import escalation_page
 from dashboard.pages_records import person_page
 from dashboard.parts import database, parts_of
 from telecare.errors import Refused
@@ -32,6 +34,31 @@ async def consent(request: Request, person_id: str, contact_id: str) -> Response
     except Refused as problem:
         return await person_page(request, person_id, 422, {"problem": str(problem), "problem_at": contact})
     return RedirectResponse(f"/people/{person}#contact-{contact}", 303)
+
+
+@router.post("/people/{person_id}/contacts/{contact_id}/end")
+async def end(request: Request, person_id: str, contact_id: str) -> Response:
+    """Somebody is no contact any more: their open questions end, and the next one is asked."""
+    sent, settings = await request.form(), parts_of(request).settings
+    person, contact = register_id(person_id, "person"), register_id(contact_id, "contact")
+    form = Form(f"end-{contact}", {"why": str(sent.get("why", "")).strip()})
+    try:
+        async with database(request) as (conn, now):
+            by = visitor_of(request).member.username
+            await leaving.end_contact(conn, settings, person, contact, form.values["why"], by, now)
+    except Refused as problem:
+        form.errors["why"] = str(problem)
+        return await escalation_page(request, person_id, 422, form)
+    return RedirectResponse(f"/people/{person}/escalation#ended", 303)
+
+
+@router.post("/people/{person_id}/contacts/{contact_id}/restore")
+async def restore(request: Request, person_id: str, contact_id: str) -> Response:
+    """Undo that."""
+    person, contact = register_id(person_id, "person"), register_id(contact_id, "contact")
+    async with database(request) as (conn, now):
+        await leaving.restore_contact(conn, person, contact, visitor_of(request).member.username, now)
+    return RedirectResponse(f"/people/{person}/escalation#contact-{contact}", 303)
 
 
 @router.post("/people/{person_id}/contacts/{contact_id}/invite")

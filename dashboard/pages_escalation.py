@@ -30,6 +30,8 @@ WHAT_WORDS: Final = {
     "contact-added": "New contact",
     "contact-changed": "Contact changed",
     "contact-moved": "Order",
+    "contact-ended": "No contact any more",
+    "contact-restored": "A contact again",
     "window-added": "Rota: added",
     "window-removed": "Rota: taken away",
     "absence-added": "Absence: added",
@@ -41,7 +43,7 @@ WHAT_WORDS: Final = {
 @router.get("/people/{person_id}/escalation")
 async def escalation(request: Request, person_id: str) -> Response:
     """The plan, to read; supervisors and administrators change it."""
-    return await _page(request, person_id)
+    return await escalation_page(request, person_id)
 
 
 @router.post("/people/{person_id}/escalation")
@@ -53,7 +55,7 @@ async def service_type(request: Request, person_id: str) -> Response:
         wanted = ServiceType(str(form.get("service_type", "")))
     except ValueError:
         wrong = Form("service", errors={"service_type": "Choose who answers for the person"})
-        return await _page(request, person_id, 422, wrong)
+        return await escalation_page(request, person_id, 422, wrong)
     async with database(request) as (conn, now):
         await contacts.set_service_type(conn, person, wanted, visitor_of(request).member.username, now)
     return _back(person, "service")
@@ -65,13 +67,13 @@ async def add_contact(request: Request, person_id: str) -> Response:
     person = register_id(person_id, "person")
     form, new = forms.contact_from("contact-new", await request.form())
     if new is None:
-        return await _page(request, person_id, 422, form)
+        return await escalation_page(request, person_id, 422, form)
     try:
         async with database(request) as (conn, now):
             added = await contacts.add(conn, person, new, visitor_of(request).member.username, now)
     except Refused as problem:
         form.errors["name"] = str(problem)
-        return await _page(request, person_id, 422, form)
+        return await escalation_page(request, person_id, 422, form)
     return _back(person, f"contact-{added}")
 
 
@@ -85,7 +87,7 @@ async def change_contact(request: Request, person_id: str, contact_id: str) -> R
         if new is not None:
             await contacts.change(conn, person, contact, new, visitor_of(request).member.username, now)
             return _back(person, f"contact-{contact}")
-    return await _page(request, person_id, 422, form)
+    return await escalation_page(request, person_id, 422, form)
 
 
 @router.post("/people/{person_id}/contacts/{contact_id}/move")
@@ -128,7 +130,7 @@ async def change_rota(request: Request, person_id: str, contact_id: str) -> Resp
         field = {"window": "days", "absence": "first"}.get(str(sent.get("do")), "channel")
         form.errors[field] = str(problem)
     if form.errors:
-        return await _page(request, person_id, 422, form)
+        return await escalation_page(request, person_id, 422, form)
     return _back(person, f"contact-{contact}")
 
 
@@ -142,7 +144,8 @@ def _back(person: UUID, to: str) -> Response:
     return RedirectResponse(f"/people/{person}/escalation#{to}", 303)
 
 
-async def _page(request: Request, person_id: str, status: int = 200, form: Form | None = None) -> Response:
+async def escalation_page(request: Request, person_id: str, status: int = 200, form: Form | None = None) -> Response:
+    """The plan's page, as other pages' forms come back to it too."""
     async with database(request) as (conn, now):
         record = await register.person(conn, register_id(person_id, "person"))
         home = await register.home(conn, record["home_id"])
@@ -154,6 +157,7 @@ async def _page(request: Request, person_id: str, status: int = 200, form: Form 
             "contacts": people,
             "rotas": await rota.rotas_of(conn, record["id"], now),
             "ways": await _ways(conn, people),
+            "ended": await contacts.ended_of(conn, record["id"]),
             "changes": await contacts.changes_of(conn, record["id"]),
             "now": now,
         }
@@ -170,6 +174,7 @@ async def _page(request: Request, person_id: str, status: int = 200, form: Form 
         "service_types": SERVICE_TYPE_WORDS,
         "channels": [{"value": one.value, "text": CHANNEL_WORDS[one].capitalize()} for one in TRIED_BY_HAND],
         "days": forms.DAY_ITEMS,
+        "all_channels": forms.CHANNEL_ITEMS,
         "nights": [{"value": value, "text": words} for value, words in forms.NIGHTS.items()],
         "what_words": WHAT_WORDS,
         "hours": reach_store.GAPS_AHEAD_H,
@@ -183,7 +188,7 @@ def _forms(people: list[dict[str, Any]], sent: Form | None) -> dict[str, Form]:
     for one in people:
         name = f"contact-{one['id']}"
         found[name] = forms.contact_form(name, one)
-        for kind in ("window", "absence", "way"):
+        for kind in ("window", "absence", "way", "end"):
             found[f"{kind}-{one['id']}"] = Form(f"{kind}-{one['id']}")
     if sent is not None:
         found[sent.name] = sent

@@ -5,12 +5,14 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
+from alerts import replies_store
 from alerts.watchdog.domain import SERVICE, SERVICES
 from alerts.watchdog.store import last_press
 from dashboard import store
 from dashboard.auth import GuardedRoute
 from dashboard.health import problems, process_states, watched_now
 from dashboard.parts import database, parts_of
+from telecare.clock import format_instant, parse_instant
 from telecare.heartbeat import STALE_AFTER_S
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
@@ -38,6 +40,7 @@ async def admin(request: Request) -> Response:
             "counts": await store.count_homes(conn),
             "figures": await store.figures(conn),
             "unreadable": [_readable(row) for row in await store.unreadable(conn, UNREADABLE_SHOWN)],
+            "strays_kept": await replies_store.count_strays(conn),
             "staff": await store.staff_list(conn),
         }
     context |= {
@@ -48,6 +51,28 @@ async def admin(request: Request) -> Response:
         "now": now,
     }
     return parts_of(request).pages.render(request, "admin.html", context=context)
+
+
+@router.get("/admin/callbacks")
+async def callbacks(request: Request) -> Response:
+    """What providers told us that belongs to nothing we know, or could not be read: newest first, page by page."""
+    try:
+        before = parse_instant(request.query_params["before"])
+    except (KeyError, ValueError):
+        before = None
+    async with database(request) as (conn, now):
+        found = await replies_store.strays(conn, UNREADABLE_SHOWN + 1, before)
+        context = {
+            "found": [_readable(row) for row in found[:UNREADABLE_SHOWN]],
+            "older": format_instant(found[UNREADABLE_SHOWN - 1]["received_at"])
+            if len(found) > UNREADABLE_SHOWN
+            else None,
+            "before": before,
+            "count": await replies_store.count_strays(conn),
+            "keep_days": parts_of(request).settings.stray_callbacks_keep_days,
+            "now": now,
+        }
+    return parts_of(request).pages.render(request, "callbacks.html", context=context)
 
 
 def _readable(row: dict[str, Any]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ _CONTACTS: Final = f"""
     select c.name as contact, c.relationship, c.phone, {_PERSON}
       from contacts c join people p on p.id = c.person_id join homes h on h.id = p.home_id
       {_FOUND.format(text="c.name")}
-     where found.every_word
+     where found.every_word and c.ended_at is null
      order by found.score desc, c.name, c.id limit %(limit)s
 """  # noqa: S608
 _TELEPHONES: Final = f"""

@@ -88,6 +88,14 @@ class ContactThere(Step):
         return True
 
 
+class StopAsking(Step):
+    """Ask nobody more by itself: no new round, and nobody who can be asked later. Who was asked may still answer."""
+
+    async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
+        await actions.stop_asking(conn, alert_id, by, now)
+        return True
+
+
 class StartCall(Step):
     """Begin a call: to the person's landline or mobile, or to a contact."""
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import psycopg
 
+from alerts import replies_store
 from alerts.watchdog.domain import CARRY_ON, RESTART, SERVICE, silent_after_s
 from alerts.watchdog.store import LastPress, last_press, open_troubles
 from dashboard import store
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 READ_EVERY_S: Final = 1.0
 _READ_WITHIN_S: Final = 4.0
+STRAYS_OF: Final = timedelta(days=1)
 AWAY: Final = "The database cannot be reached: no alarm can be taken."
 
 
@@ -57,6 +59,7 @@ class Shouts:
         self._pool, self._settings = pool, settings
         self._began = time.monotonic()
         self.now: tuple[Shout, ...] = ()
+        self.strays = 0  # callbacks of the last day that belong to nothing we know: for administrators alone
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -78,6 +81,7 @@ class Shouts:
 
     async def _read(self, conn: Connection) -> list[Shout]:
         now = await database_now(conn)
+        self.strays = await replies_store.count_strays(conn, now - STRAYS_OF)
         found = [
             Shout(one.trouble.words, one.trouble.advice, one.trouble.grave, format_instant(one.begun_at))
             for one in await open_troubles(conn)

@@ -36,6 +36,7 @@ from telecare.vocabulary import (
     Outcome,
     PersonState,
     Priority,
+    Role,
     title_of,
 )
 
@@ -111,9 +112,11 @@ class Pages:
         static: StaticFiles,
         shouts: Callable[[], Sequence[Shout]],
         tasks_due: Callable[[], tuple[int, int]],
+        strays: Callable[[], int],
     ) -> None:
-        """`shouts` says what is wrong with the service now; `tasks_due` how many tasks are due, and overdue."""
-        self._shouts, self._tasks_due = shouts, tasks_due
+        """`shouts` says what is wrong with the service now, `tasks_due` how many tasks are due, and overdue, `strays`
+        how many callbacks of the last day belong to nothing we know."""
+        self._shouts, self._tasks_due, self._strays = shouts, tasks_due, strays
         self._settings = settings
         self._static = static
         self._environment = Environment(
@@ -168,6 +171,7 @@ class Pages:
             "has_screen": visitor is not None and visitor.csrf is not None and visitor.member.role in HAVE_SCREENS,
             "searches": visitor is not None and visitor.member.role in SEARCH,
             "troubles": self._shouts(),
+            "strays": self._strays() if visitor is not None and visitor.member.role is Role.ADMIN else 0,
             "tasks_due": self._tasks_due(),
             "oncall_phone": settings.oncall_phone,
             "zone": _zone(ZONE).key if isinstance(_zone(ZONE), ZoneInfo) else "UTC",

@@ -1,6 +1,6 @@
 """When a contact can be asked, and by which ways: what may be said of it, and what may not. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -52,6 +52,7 @@ class Duty(StrEnum):
 
 
 DUTY_WORDS: Final[dict[Duty, str]] = {Duty.SUPERVISOR: "supervisor", Duty.SECOND_SITE: "second site"}
+ALL_CHANNELS: Final = tuple(Channel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,11 @@ class Window:
     days: frozenset[int]
     from_min: int  # after midnight
     until_min: int  # likewise; above 1440 it ends on the next day
+    on_holidays: bool = True  # it begins on the council's public holidays too
 
     def __str__(self) -> str:
-        return f"{_days(self.days)} {clock(self.from_min)} to {clock(self.until_min)}"
+        but = "" if self.on_holidays else ", not on public holidays"
+        return f"{_days(self.days)} {clock(self.from_min)} to {clock(self.until_min)}{but}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +98,19 @@ class Way:
         return self.failed_at is not None and not self.works
 
 
-def ways_from(phone: str, email: str, tests: Iterable[Way]) -> tuple[Way, ...]:
+def ways_from(
+    phone: str, email: str, tests: Iterable[Way], channels: Collection[str] = ALL_CHANNELS
+) -> tuple[Way, ...]:
     """A contact's ways: their number (text, call), their e-mail address, and the devices that subscribed to push.
 
-    `tests` are the results that were kept; those of an address that is the contact's no more say nothing.
+    `tests` are the results that were kept; those of an address that is the contact's no more say nothing. `channels`
+    are those by which the contact agreed to be reached.
     """
     kept = {(test.channel, test.address): test for test in tests}
     own = [(Channel.SMS, phone), (Channel.VOICE, phone), (Channel.EMAIL, email)]
     push = [test for test in kept.values() if test.channel is Channel.PUSH]
-    return (*push, *(kept.get(way, Way(*way)) for way in own if way[1]))
+    found = (*push, *(kept.get(way, Way(*way)) for way in own if way[1]))
+    return tuple(way for way in found if way.channel in channels)
 
 
 def rota_refused(name: str, ways: Iterable[Way]) -> str | None:

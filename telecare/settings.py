@@ -74,6 +74,10 @@ class Settings(BaseSettings):
     )
     readings_keep_days: int = Field(400, ge=8, le=36_500, description="raw readings are kept this long; roll-ups stay")
     unreadable_keep_days: int = Field(90, ge=1, le=36_500, description="what could not be understood is kept this long")
+    stray_callbacks_keep_days: int = Field(
+        90, ge=1, le=36_500, description="providers' callbacks that belong to nothing we know are kept this long"
+    )
+    replies_keep_days: int = Field(365, ge=30, le=36_500, description="what contacts text or press is kept this long")
     events_keep_days: int = Field(
         7, ge=7, le=3650, description="a screen may come back after this long and miss nothing"
     )

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
-Behaviour = Literal["accept", "refuse", "busy", "error", "hang", "nonsense", "deaf"]
+Behaviour = Literal["accept", "refuse", "busy", "error", "hang", "nonsense", "deaf", "mute"]
 KEY = f"test-{uuid.UUID(int=1)}-{uuid.UUID(int=2)}"  # an API key as Notify makes them
 STATUS = {"accept": 201, "refuse": 400, "busy": 429, "error": 500, "nonsense": 200}
 
@@ -55,8 +55,12 @@ def _handler(company: PhoneCompany) -> type[BaseHTTPRequestHandler]:
                 company._ended.wait(30)
                 self.close_connection = True
                 return
-            if behaviour in ("accept", "deaf"):
+            if behaviour in ("accept", "deaf", "mute"):
                 given = company.take(via, raw, dict(self.headers))
+                if behaviour == "mute":  # it has it, and does not say so
+                    company._ended.wait(30)
+                    self.close_connection = True
+                    return
                 if behaviour == "deaf":  # it has it, and the line breaks before it can say so
                     self.close_connection = True
                     return

@@ -80,7 +80,8 @@ HOMES: Final = """
 RESIDENTS: Final = """
     select p.home_id, p.id, p.name, p.born, p.mobile, p.conditions, p.mobility,
            coalesce(c.still_after_min is not null or c.up_by is not null, false) as watched, c.away_until,
-           exists (select 1 from contacts k where k.person_id = p.id and k.has_key) as has_key_holder
+           exists (select 1 from contacts k where k.person_id = p.id and k.has_key
+                    and k.ended_at is null) as has_key_holder
       from incident_homes h join people p on p.home_id = h.home_id left join care_plans c on c.person_id = p.id
      where h.alert_id = %(alert)s order by p.name, p.id
 """

@@ -57,7 +57,8 @@ async def record_consent(
         raise Refused(f"Write down how the person said so, in at most {WORDS_LIMIT} characters")
     cursor = await conn.execute(
         """insert into consents (contact_id, alerts, activity, equipment, said, recorded_by, recorded_at)
-           select id, %s, %s, %s, %s, %s, %s from contacts where id = %s and person_id = %s""",
+           select id, %s, %s, %s, %s, %s, %s from contacts
+            where id = %s and person_id = %s and ended_at is null""",
         (consent.alerts, consent.activity, consent.equipment, said.strip(), by, now, contact_id, person_id),
     )
     if cursor.rowcount == 0:
@@ -98,7 +99,9 @@ async def contact(conn: Connection, person_id: UUID, contact_id: UUID) -> dict[s
         NotFound: the person has no such contact.
     """
     async with conn.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute("select * from contacts where id = %s and person_id = %s", (contact_id, person_id))
+        await cursor.execute(
+            "select * from contacts where id = %s and person_id = %s and ended_at is null", (contact_id, person_id)
+        )
         row = await cursor.fetchone()
     if row is None:
         raise NotFound("no such contact of this person")
@@ -171,7 +174,8 @@ async def accept(
             await conn.execute(
                 """update invitations i set accepted_at = %(now)s from contacts c
                     where i.token_hash = %(hash)s and i.accepted_at is null and i.withdrawn_at is null
-                      and i.ends_at > %(now)s and c.id = i.contact_id returning c.id, c.name""",
+                      and i.ends_at > %(now)s and c.id = i.contact_id and c.ended_at is null
+                   returning c.id, c.name""",
                 {"now": now, "hash": _digest(token)},
             )
         ).fetchone()
@@ -211,7 +215,7 @@ CARING: Final = """
       join homes h on h.id = p.home_id
       join councils z on z.id = h.council_id
       left join lateral (select * from consents where contact_id = c.id order by id desc limit 1) k on true
-     where c.staff_id = %s and p.state not in ('deceased', 'ended') order by p.name, c.place
+     where c.staff_id = %s and c.ended_at is null and p.state not in ('deceased', 'ended') order by p.name, c.place
 """
 
 
@@ -237,7 +241,7 @@ async def link_demo_carer(conn: Connection, home_id: UUID, now: datetime) -> Non
             await conn.execute(
                 """update contacts set staff_id = (select id from staff where username = 'carer' and demo)
                     where id = (select c.id from contacts c join people p on p.id = c.person_id
-                                 where p.home_id = %s order by p.name, c.place limit 1)
+                                 where p.home_id = %s and c.ended_at is null order by p.name, c.place limit 1)
                       and not exists (select 1 from contacts k join staff s on s.id = k.staff_id
                                        where s.username = 'carer')
                    returning id, person_id""",

@@ -15,7 +15,7 @@ from telecare.db import Connection
 from telecare.errors import NotFound, Refused
 from telecare.ids import uuid7
 from telecare.phones import e164
-from telecare.rota import ServiceType
+from telecare.rota import ALL_CHANNELS, ServiceType
 
 WORDS_LIMIT: Final = 200  # characters of a name, a relationship, an address
 CONTACTS_LIMIT: Final = 20  # of one person
@@ -37,6 +37,7 @@ class NewContact:
     night_said: str = ""  # how they agreed to that, or did not; '': nobody has asked them
     quiet_from: time = time(22)
     quiet_until: time = time(7)  # the same as `quiet_from`: no quiet hours
+    channels: tuple[str, ...] = ALL_CHANNELS  # by which the service may write to them, or ring by itself
 
     def problems(self) -> dict[str, str]:
         """What is wrong with it, by field, in words; empty when it may be kept."""
@@ -55,6 +56,8 @@ class NewContact:
                 found["phone"] = str(problem)
         if self.email and not _EMAIL.fullmatch(self.email):
             found["email"] = "Enter an e-mail address, like name@example.org"
+        if not self.channels or not set(self.channels) <= set(ALL_CHANNELS):
+            found["channels"] = "Choose one way or more"
         return found
 
 
@@ -69,11 +72,15 @@ def checked(new: NewContact) -> NewContact:
     return replace(new, at_night=new.at_night and not new.under_18)
 
 
+def _kept(new: NewContact) -> dict[str, Any]:
+    return asdict(checked(new)) | {"channels": [str(one) for one in ALL_CHANNELS if one in new.channels]}
+
+
 _INSERT: Final = """
     insert into contacts (id, person_id, place, name, relationship, phone, email, has_key, language, under_18, at_night,
-                          night_said, quiet_from, quiet_until)
+                          night_said, quiet_from, quiet_until, channels)
     values (%(id)s, %(person)s, %(place)s, %(name)s, %(relationship)s, %(phone)s, %(email)s, %(has_key)s, %(language)s,
-            %(under_18)s, %(at_night)s, %(night_said)s, %(quiet_from)s, %(quiet_until)s)
+            %(under_18)s, %(at_night)s, %(night_said)s, %(quiet_from)s, %(quiet_until)s, %(channels)s)
 """
 
 
@@ -84,7 +91,7 @@ async def insert(conn: Connection, person_id: UUID, place: int, new: NewContact)
         Refused: something is wrong with it.
     """
     contact_id = uuid7()
-    await conn.execute(_INSERT, asdict(checked(new)) | {"id": contact_id, "person": person_id, "place": place})
+    await conn.execute(_INSERT, _kept(new) | {"id": contact_id, "person": person_id, "place": place})
     return contact_id
 
 
@@ -97,9 +104,8 @@ async def add(conn: Connection, person_id: UUID, new: NewContact, who: str, now:
     """
     async with conn.transaction():
         places = await _places(conn, person_id)
-        if len(places) >= CONTACTS_LIMIT:
-            raise Refused(f"At most {CONTACTS_LIMIT} contacts")
-        contact_id = await insert(conn, person_id, max(places.values(), default=0) + 1, new)
+        _room_for_one(places)
+        contact_id = await insert(conn, person_id, await _last_place(conn, person_id) + 1, new)
         await note(conn, person_id, contact_id, who, now, "contact-added", asdict(new))
     return contact_id
 
@@ -113,7 +119,7 @@ async def change(conn: Connection, person_id: UUID, contact_id: UUID, new: NewCo
     """
     async with conn.transaction():
         before = await locked(conn, person_id, contact_id)
-        values = asdict(checked(new))
+        values = _kept(new)
         changed = {name: value for name, value in values.items() if before[name] != value}
         if not changed:
             return
@@ -148,6 +154,63 @@ async def move(conn: Connection, person_id: UUID, contact_id: UUID, by: int, who
         await note(conn, person_id, contact_id, who, now, "contact-moved", detail)
 
 
+async def end(conn: Connection, person_id: UUID, contact_id: UUID, why: str, who: str, now: datetime) -> str:
+    """Write down that somebody is no contact any more: their name. Who they were stays, and it can be undone.
+
+    What follows for open alerts is alerts/leaving.py's, in the same transaction, which holds the alerts already.
+
+    Raises:
+        NotFound: the person has no such contact (any more).
+        Refused: it is not said why.
+    """
+    if not why.strip() or len(why) > WORDS_LIMIT or "\0" in why:
+        raise Refused(f"Write down why, in at most {WORDS_LIMIT} characters")
+    await _places(conn, person_id)
+    contact = await locked(conn, person_id, contact_id)
+    await conn.execute(
+        "update contacts set ended_at = %s, ended_by = %s, ended_why = %s where id = %s",
+        (now, who, why.strip(), contact_id),
+    )
+    await conn.execute(
+        """update invitations set withdrawn_at = %s
+            where contact_id = %s and accepted_at is null and withdrawn_at is null""",
+        (now, contact_id),
+    )
+    await note(conn, person_id, contact_id, who, now, "contact-ended", {"text": why.strip()})
+    return str(contact["name"])
+
+
+async def restore(conn: Connection, person_id: UUID, contact_id: UUID, who: str, now: datetime) -> str:
+    """Make somebody a contact again, at the place that they had, with all that was known of them: their name.
+
+    Raises:
+        NotFound: the person never had such a contact, or has them now.
+        Refused: there are too many contacts.
+    """
+    _room_for_one(await _places(conn, person_id))
+    cursor = await conn.execute(
+        """update contacts set ended_at = null, ended_by = null, ended_why = null
+            where id = %s and person_id = %s and ended_at is not null returning name""",
+        (contact_id, person_id),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFound("no such contact who has ended")
+    await note(conn, person_id, contact_id, who, now, "contact-restored", {})
+    return str(row[0])
+
+
+async def ended_of(conn: Connection, person_id: UUID) -> list[dict[str, Any]]:
+    """Who is no contact of this person any more, since when, by whose word and why; the newest first."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            """select id, name, relationship, ended_at, ended_by, ended_why from contacts
+                where person_id = %s and ended_at is not null order by ended_at desc, id""",
+            (person_id,),
+        )
+        return await cursor.fetchall()
+
+
 async def set_service_type(conn: Connection, person_id: UUID, wanted: ServiceType, who: str, now: datetime) -> None:
     """Say who answers for a person besides the monitoring centre.
 
@@ -174,7 +237,8 @@ async def locked(conn: Connection, person_id: UUID, contact_id: UUID) -> dict[st
     """
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
-            "select * from contacts where id = %s and person_id = %s for no key update", (contact_id, person_id)
+            "select * from contacts where id = %s and person_id = %s and ended_at is null for no key update",
+            (contact_id, person_id),
         )
         row = await cursor.fetchone()
     if row is None:
@@ -183,11 +247,26 @@ async def locked(conn: Connection, person_id: UUID, contact_id: UUID) -> dict[st
 
 
 async def _places(conn: Connection, person_id: UUID) -> dict[UUID, int]:
-    """The place of each contact; nobody else adds one or moves them until the transaction ends."""
+    """The place of each contact; nobody else adds, ends or moves one until the transaction ends."""
     if not await (await conn.execute("select 1 from people where id = %s for update", (person_id,))).fetchone():
         raise NotFound("no such person")
-    cursor = await conn.execute("select id, place from contacts where person_id = %s", (person_id,))
+    cursor = await conn.execute(
+        "select id, place from contacts where person_id = %s and ended_at is null", (person_id,)
+    )
     return {row[0]: row[1] for row in await cursor.fetchall()}
+
+
+async def _last_place(conn: Connection, person_id: UUID) -> int:
+    """Who has ended keeps their place, in case they come back."""
+    cursor = await conn.execute("select coalesce(max(place), 0) from contacts where person_id = %s", (person_id,))
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _room_for_one(places: dict[UUID, int]) -> None:
+    if len(places) >= CONTACTS_LIMIT:
+        raise Refused(f"At most {CONTACTS_LIMIT} contacts")
 
 
 async def note(

@@ -241,7 +241,9 @@ async def person(conn: Connection, person_id: UUID) -> dict[str, Any]:
 
 async def contacts_of(conn: Connection, person_id: UUID) -> list[dict[str, Any]]:
     """A person's contacts, in the order in which they are asked."""
-    return await _rows(conn, "select * from contacts where person_id = %s order by place", (person_id,))
+    return await _rows(
+        conn, "select * from contacts where person_id = %s and ended_at is null order by place", (person_id,)
+    )
 
 
 async def devices_of(conn: Connection, home_id: UUID) -> list[dict[str, Any]]:

@@ -34,8 +34,9 @@ async def add_window(
         await _room_for_one(conn, "contact_windows", contact_id)
         window_id = uuid7()
         await conn.execute(
-            "insert into contact_windows (id, contact_id, days, from_min, until_min) values (%s, %s, %s, %s, %s)",
-            (window_id, contact_id, sorted(window.days), window.from_min, window.until_min),
+            """insert into contact_windows (id, contact_id, days, from_min, until_min, on_holidays)
+               values (%s, %s, %s, %s, %s, %s)""",
+            (window_id, contact_id, sorted(window.days), window.from_min, window.until_min, window.on_holidays),
         )
         await note(conn, person_id, contact_id, who, now, "window-added", {"text": str(window)})
     return window_id
@@ -117,14 +118,14 @@ async def ways_of(conn: Connection, contact: dict[str, Any]) -> tuple[Way, ...]:
         "select channel, address, tested_at, failed_at from contact_ways where contact_id = %s", (contact["id"],)
     )
     tests = [Way(Channel(row[0]), row[1], row[2], row[3]) for row in await cursor.fetchall()]
-    return ways_from(contact["phone"], contact["email"], tests)
+    return ways_from(contact["phone"], contact["email"], tests, contact["channels"])
 
 
 async def rotas_of(conn: Connection, person_id: UUID, since: datetime) -> dict[UUID, dict[str, Any]]:
     """Windows and absences with their ids, by contact; absences that were over before `since` are left out."""
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
-            """select c.id as contact_id, w.id, w.days, w.from_min, w.until_min
+            """select c.id as contact_id, w.id, w.days, w.from_min, w.until_min, w.on_holidays
                  from contact_windows w join contacts c on c.id = w.contact_id
                 where c.person_id = %s order by w.from_min, w.id""",
             (person_id,),
@@ -139,7 +140,7 @@ async def rotas_of(conn: Connection, person_id: UUID, since: datetime) -> dict[U
         absences = await cursor.fetchall()
     found: dict[UUID, dict[str, Any]] = {}
     for row in windows:
-        window = Window(frozenset(row["days"]), row["from_min"], row["until_min"])
+        window = Window(frozenset(row["days"]), row["from_min"], row["until_min"], row["on_holidays"])
         _of(found, row)["windows"].append({"id": row["id"], "words": str(window)})
     for row in absences:
         _of(found, row)["absences"].append(row)

@@ -281,6 +281,54 @@ async def test_a_contact_is_written_to_by_every_way_there_is(asking: Asking) -> 
     assert "yes or no: http://" in await one(asking.pool, "select body from messages where channel = 'email'")
 
 
+async def test_a_contact_is_reached_only_by_the_ways_they_agreed_to(asking: Asking) -> None:
+    await rows(asking.pool, "update contacts set email = phone || '@anytown.example' returning 1")
+    await rows(asking.pool, "update contacts set channels = '{email,sms}' where phone = %s returning 1", JO)
+    await rows(asking.pool, "update contacts set channels = '{voice}' where phone = %s returning 1", ALI)
+    await asking.ask()
+    await asking.wait(179)
+    assert [channel for _, _, channel in await asking.sent()] == ["sms", "email"]  # and no call after 90 s
+    await asking.wait(1)
+    assert [(who, what) for who, what, _ in await asking.sent()][2:] == [(JO, "next")]
+    await asking.wait(90)
+    assert (await asking.sent())[3:] == [(ALI, "ask", "voice")]
+
+
+async def test_push_and_text_go_at_once_and_a_way_whose_test_failed_goes_last(asking: Asking) -> None:
+    await rows(
+        asking.pool,
+        """with login as (insert into staff (id, username, display_name, role, password_hash)
+                          values (gen_random_uuid(), 'jo', 'Jo', 'carer', 'none') returning id),
+                contact as (update contacts set staff_id = (select id from login), email = 'jo@anytown.example'
+                             where phone = %s returning id)
+           insert into push_subscriptions (id, staff_id, endpoint, p256dh, auth, created_at)
+           select gen_random_uuid(), login.id, 'https://push.example/1', 'x', 'x', now() from login, contact
+           returning 1""",
+        JO,
+    )
+    await rows(
+        asking.pool,
+        """insert into contact_ways (contact_id, channel, address, failed_at)
+           select id, 'sms', phone, now() from contacts where phone = %s returning 1""",
+        JO,
+    )
+    await asking.ask()
+    assert [channel for _, _, channel in await asking.sent()] == ["push", "email", "sms"]
+    assert await one(asking.pool, "select count(distinct next_try_at) from messages") == 1
+
+
+async def test_a_way_that_is_refused_before_a_message_leaves_is_not_used(asking: Asking) -> None:
+    await asking.ask()
+    await rows(asking.pool, "update contacts set channels = '{voice}' where phone = %s returning 1", JO)
+    while await asking.engine.message_step():
+        pass
+    assert await rows(asking.pool, "select state, failure from messages") == [
+        ("stale", "the contact does not want to be reached this way")
+    ]
+    with pytest.raises(psycopg.errors.CheckViolation):
+        await rows(asking.pool, "update contacts set channels = '{pigeon}' returning 1")
+
+
 async def test_an_operator_writes_down_that_a_contact_is_there(asking: Asking) -> None:
     await asking.ask()
     jo: UUID = await one(asking.pool, "select id from contacts where phone = %s", JO)

@@ -1,5 +1,6 @@
 """The pure ladder: whatever happens in whatever order, a question is never forgotten and never worked twice."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -9,17 +10,20 @@ from alerts.ladder import (
     Do,
     Ended,
     Event,
+    Left,
     Move,
     No,
     OtherGoes,
     Question,
+    Removed,
     Stage,
     There,
     Time,
     Timing,
     Yes,
+    again,
     asked,
-    run_out,
+    rest,
     step,
 )  # fmt: skip
 
@@ -28,7 +32,7 @@ S = timedelta(seconds=1)
 TIMING = Timing(voice=90 * S, answer=180 * S, grace=600 * S, again=600 * S, repeats=3)
 _EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Time, st.booleans()), st.builds(Yes, st.integers(1, 240)), st.just(No()), st.just(There()),
-    st.just(OtherGoes()), st.just(Ended()),
+    st.just(OtherGoes()), st.just(Ended()), st.builds(Removed, st.booleans()),
 )  # fmt: skip
 
 
@@ -93,8 +97,18 @@ def test_who_is_there_stops_the_others_unless_they_know() -> None:
 
 
 def test_the_rounds_end() -> None:
-    assert [run_out(n, NOW, TIMING, anyone=True).again_at for n in (1, 2, 3, 4)] == [NOW + 600 * S] * 3 + [None]
-    assert run_out(1, NOW, TIMING, anyone=False).again_at is None
+    left = Left(round=1, asked=True, anyone=True)
+    assert [rest(replace(left, round=n), NOW, TIMING) for n in (1, 2, 3, 4)] == [NOW + 600 * S] * 3 + [None]
+    assert rest(replace(left, anyone=False), NOW, TIMING) is None
+    assert rest(replace(left, asked=False), NOW, TIMING) is None  # where nobody could be asked is no round
+
+
+def test_who_can_be_asked_later_is_waited_for_and_looked_for_meanwhile() -> None:
+    last = Left(round=4, asked=True, anyone=True, later_at=NOW + 3600 * S)
+    assert rest(last, NOW, TIMING) == NOW + 600 * S  # plans are changed
+    assert not again(last, TIMING)
+    assert rest(last, NOW + 3500 * S, TIMING) == NOW + 3600 * S
+    assert rest(replace(last, round=1), NOW + 3500 * S, TIMING) == NOW + 3600 * S  # before the next round
 
 
 @given(st.booleans(), st.lists(st.tuples(st.integers(0, 4000), _EVENTS), max_size=12))
@@ -116,6 +130,8 @@ def test_whatever_happens(can_ring: bool, happens: list[tuple[int, Event]]) -> N
         # Whoever will not come, whom nobody stopped, has somebody asked instead.
         if before.stage in (Stage.WAITING, Stage.GOING, Stage.THERE) and question.stage is Stage.CANNOT:
             assert Do.ASK_NEXT in move.do
+        if isinstance(event, Removed) and before.stage in (Stage.WAITING, Stage.GOING):
+            assert move.do == ((Do.LOOK_AGAIN if event.safe else Do.ASK_NEXT),)
         # The same again has no effect.
         if not isinstance(event, Time):
             assert step(question, event, now, TIMING) == Move(question)

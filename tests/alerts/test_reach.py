@@ -142,7 +142,7 @@ def test_why_nobody_is_a_sentence_an_operator_can_act_on() -> None:
     assert found.why == (
         "nobody else can be asked now: Ali has not agreed to be called at night and is left in peace until Sat 07:00; "
         "Eve is not on the rota until Sat 18:00; Mo has no telephone number. "
-        "The first who can be asked is Ali, from Sat 07:00"
+        "Nobody else until Sat 07:00, then Ali"
     )
     assert found.until == NIGHT.replace(hour=7)
 

@@ -2,6 +2,10 @@
 
 from datetime import timedelta
 
+import psycopg
+import pytest
+
+from alerts import replies_store
 from ingest import store as ingest_store
 from tests.alerts.test_engine import World, world
 from tests.helpers import one, rows
@@ -38,3 +42,27 @@ async def test_what_could_not_be_understood_goes_after_its_time(world: World) ->
             await ingest_store.retire_side_tables(conn, world.settings, world.now + timedelta(days=days))
             cursor = await conn.execute("select count(*) from unreadable")
             assert await cursor.fetchone() == (left,)
+
+
+async def test_what_providers_and_contacts_say_goes_after_its_own_time(world: World) -> None:
+    async with world.pool.connection() as conn:
+        await replies_store.keep_stray(conn, "notify", "no message of ours has this id", b"{}", b"1", world.now)
+        values = {"provider": "notify", "channel": "sms", "sender": "+447700900001", "words": "1", "content": b"1"}
+        await replies_store.keep(conn, values | {"now": world.now, "became": "no-question", "ask": None})
+    begun = world.now
+    for days, strays, replies in ((89, 1, 1), (91, 0, 1), (364, 0, 1), (366, 0, 0)):
+        world.now = begun + timedelta(days=days)
+        while await world.engine.retire_step():
+            pass
+        assert await one(world.pool, "select count(*) from stray_callbacks") == strays
+        assert await one(world.pool, "select count(*) from replies") == replies
+
+
+async def test_nothing_but_retention_takes_an_answer_away(world: World) -> None:
+    values = {"provider": "notify", "channel": "sms", "sender": "+447700900001", "words": "1", "content": b"1"}
+    async with world.pool.connection() as conn:
+        await replies_store.keep(conn, values | {"now": world.now, "became": "no-question", "ask": None})
+        await world.engine.retire_step()
+    for wrong in ("delete from replies", "update replies set words = '2'"):
+        with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
+            await rows(world.pool, wrong)

@@ -282,7 +282,7 @@ def test_no_body_breaks_the_close_model(body: Any) -> None:
 
 async def test_nobody_to_tell_is_said(served: World, operator: Caller) -> None:
     async with served.pool.connection() as conn:
-        await conn.execute("delete from contacts")
+        await conn.execute("update contacts set ended_at = now(), ended_by = 'admin', ended_why = 'moved'")
     number = await served.alert("hub-1")
     await served.claim(number)
     assert (await operator.post(f"/api/alerts/{number}/notify", {})).json()["told"] is False

@@ -14,11 +14,11 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
 
-from alerts import actions, asks, knowing, standing, tasks_store, visit_actions
+from alerts import actions, asks, knowing, leaving, standing, tasks_store, visit_actions
 from alerts.emergency import Service
 from alerts.visiting import VisitState
 from telecare.db import database_now
-from telecare.register import carers
+from telecare.register import carers, holidays
 from telecare.register.carers import Consent
 from telecare.register.person_states import Change
 from telecare.vocabulary import Cause, PersonState, Role
@@ -203,6 +203,14 @@ async def busy(world: World) -> dict[str, list[str]]:
                insert into oncall_messages (id, about, body, made_at, attempts, failure)
                values (gen_random_uuid(), 'trouble', 'Alarms may not reach people.', now(), 2, 'it answers 503')"""
         )
+        await conn.execute(
+            """insert into stray_callbacks (content_hash, provider, why, raw, received_at)
+               values ('x', 'notify', 'no message of ours has this id', %s, now())""",
+            (b"x" * 400,),
+        )
+        cursor = await conn.execute("select id from councils order by name limit 1")
+        (council,) = await cursor.fetchone() or (None,)
+        await holidays.add(conn, council, now.date() + timedelta(days=9), "A day off", "admin", now)
         for days in (-1, 2):
             due, person = now + timedelta(days=days), world.people["hub-3"]
             words = f"Ring about the key {'w' * 60}"
@@ -217,6 +225,11 @@ async def busy(world: World) -> dict[str, list[str]]:
     links = await carers_links(world, mine)
     await on_a_rota(world, "hub-1")
     await some_on_call(world)
+    tom = await one(world.pool, "select id from contacts where place = 2 and person_id = %s", world.people["hub-1"])
+    async with world.pool.connection() as conn:
+        await leaving.end_contact(
+            conn, world.settings, world.people["hub-1"], tom, f"moved {'w' * 60}", "supervisor", now
+        )
     home, person = world.homes["hub-1"], world.people["hub-1"]
     alerts = [f"/console/alerts/{number}" for number in (mine, other, closed, waiting, incident)]
     return {
@@ -226,10 +239,10 @@ async def busy(world: World) -> dict[str, list[str]]:
                      f"/people/{person}/plan", f"/people/{person}/escalation", "/plans", "/messages", "/nothing",
                      "/on-call", "/priorities", "/handover", "/search", "/search?q=mary",
                      "/tasks", f"/tasks/new?person={person}", f"/people/{world.people['hub-3']}"],
-        "supervisor": ["/priorities", "/performance", "/performance?from=x", f"/people/{person}/escalation",
-                       "/on-call"],
+        "supervisor": ["/holidays", "/priorities", "/performance", "/performance?from=x",
+                       f"/people/{person}/escalation", "/on-call"],
         "responder": ["/responder"], "carer": ["/carer", "/console", *links], "commissioner": ["/commissioning"],
-        "admin": ["/admin"],
+        "admin": ["/admin", "/admin/callbacks"],
     }  # fmt: skip
 
 

@@ -23,9 +23,10 @@ from tests.helpers import one, rows
 
 EVERY_DAY = frozenset(range(1, 8))
 NOON, NIGHT = datetime(2026, 11, 27, 12, tzinfo=UTC), datetime(2026, 11, 28, 2, tzinfo=UTC)
-GOOD = {
+GOOD: dict[str, Any] = {
     "name": "Ali Khan", "relationship": "son", "phone": "07700 900 555", "email": "ali@example.org", "language": "Urdu",
     "has_key": "yes", "night": "yes", "night_said": "by telephone", "quiet_from": "23:00", "quiet_until": "6.30",
+    "channels[]": ["push", "sms", "voice", "email"],
 }  # fmt: skip
 
 
@@ -71,7 +72,8 @@ async def sent(world: World, path: str, by: str = "supervisor", **values: Any) -
 async def next_name(world: World, number: int, now: datetime, contact: UUID | None = None) -> str:
     async with world.pool.connection() as conn:
         found = await asks_store.next_contact(conn, number, contact, now)
-        return found.name if found else await asks_store.why_nobody(conn, number, now, contact) or ""
+        nobody = await asks_store.why_nobody(conn, number, now, contact)
+        return found.name if found else nobody.why if nobody else ""
 
 
 # ---------------------------------------------------------------- who is asked
@@ -93,7 +95,7 @@ async def test_who_is_asked_follows_rota_absence_and_night(served: World) -> Non
     assert await next_name(served, number, NOON) == "Tom Hill"
     assert await next_name(served, number, NIGHT) == (
         "nobody can be asked now: Susan Ashworth is not on the rota until Sat 09:00; Tom Hill has not agreed to be "
-        "called at night and is left in peace until Sat 07:00. The first who can be asked is Tom Hill, from Sat 07:00"
+        "called at night and is left in peace until Sat 07:00. Nobody until Sat 07:00, then Tom Hill"
     )
     assert await next_name(served, number, NIGHT, susan) == "Susan Ashworth"  # an operator may pick her
     assert "left in peace" in await next_name(served, number, NIGHT, tom)
@@ -247,6 +249,8 @@ async def test_rota_absence_and_test_on_the_page(served: World) -> None:
         ("/contacts", GOOD | {"email": "none"}, "Enter an e-mail address"),
         ("/contacts", GOOD | {"night_said": ""}, "Write down how they said so"),
         ("/contacts", GOOD | {"night": "maybe"}, "Choose whether they may be called at night"),
+        ("/contacts", GOOD | {"channels[]": []}, "Choose one way or more"),
+        ("/contacts", GOOD | {"channels[]": ["pigeon"]}, "Choose one way or more"),
         ("/contacts", GOOD | {"quiet_from": "25:00"}, "Enter a time of day"),
         ("/contacts", GOOD | {"name": "x" * 201}, "At most 200 characters"),
         ("/contacts/FIRST", GOOD | {"phone": "none"}, "Enter a telephone number"),
@@ -378,8 +382,15 @@ async def test_many_who_change_the_order_at_once_leave_an_order(served: World) -
 # ---------------------------------------------------------------- forms
 
 
+def as_sent(values: dict[str, Any]) -> FormData:
+    """As a browser sends it: a field for each box that is ticked."""
+    several = {name: value for name, value in values.items() if isinstance(value, list)}
+    boxes = [(f"{name.removesuffix('[]')}[]", one) for name, found in several.items() for one in found]
+    return FormData([*boxes, *((name, value) for name, value in values.items() if name not in several)])
+
+
 def test_a_contact_is_a_form_and_a_form_a_contact() -> None:
-    form, new = forms.contact_from("contact-new", FormData(GOOD))
+    form, new = forms.contact_from("contact-new", as_sent(GOOD))
     assert form.errors == {}
     assert new is not None
     assert (new.quiet_from, new.quiet_until, new.at_night, new.night_said) == (
@@ -389,8 +400,8 @@ def test_a_contact_is_a_form_and_a_form_a_contact() -> None:
         "by telephone",
     )
     shown = forms.contact_form("contact-new", {name: getattr(new, name) for name in NewContact.__slots__})
-    assert forms.contact_from("contact-new", FormData(shown.values))[1] == new
-    unasked = forms.contact_from("x", FormData(GOOD | {"night": "unasked"}))[1]
+    assert forms.contact_from("contact-new", as_sent(shown.values))[1] == new
+    unasked = forms.contact_from("x", as_sent(GOOD | {"night": "unasked"}))[1]
     assert unasked is not None
     assert (unasked.at_night, unasked.night_said) == (True, "")
 

@@ -16,7 +16,7 @@ from telecare.clock import SystemClock
 from telecare.db import database_now
 from tests.alerts.test_sending import SECRET, with_company
 from tests.dashboard.world import World, listening
-from tests.helpers import one, rows
+from tests.helpers import one, rows, until
 from tests.phone_company import PhoneCompany, phone_company
 
 RECEIPTS, TEXTS, GATEWAY = "/hooks/notify/receipts", "/hooks/notify/texts", "/hooks/webhook"
@@ -170,6 +170,36 @@ async def test_a_status_that_is_none_of_ours_and_bytes_that_are_no_json_are_kept
     assert (await lines.client.post(TEXTS, content=b"[" * 60_000, headers=TOKEN)).status_code == 202
     assert (await lines.client.post(TEXTS, content=b"x" * 70_000, headers=TOKEN)).status_code == 413
     assert await one(lines.world.pool, "select count(*) from stray_callbacks") == 3
+
+
+async def test_an_administrator_reads_what_belonged_to_nothing_newest_first(lines: Lines) -> None:
+    lines.world.base = str(lines.client.base_url)
+    for number in range(53):
+        await lines.notify(RECEIPTS, {"id": f"stray-{number:02}", "status": "<script>"})
+    await rows(
+        lines.world.pool,
+        """update stray_callbacks set received_at = received_at - interval '2 days'
+            where position('stray-00' in convert_from(raw, 'UTF8')) > 0 returning 1""",
+    )
+    async with lines.world.browser_session("admin") as browser:
+        await until(lambda: _counted(browser, "52 callbacks of the last day belong to nothing we know"))
+        assert "53 that belong to nothing we know" in (await browser.get("/admin")).text
+        first = (await browser.get("/admin/callbacks")).text
+        assert "Callbacks that belong to nothing: 53" in first
+        assert first.index("stray-52") < first.index("stray-51")
+        assert "stray-00" not in first
+        assert "<script>" not in first.replace('<script type="module"', "")
+        older = first.split('href="/admin/callbacks?before=')[1].split('"')[0]
+        second = (await browser.get(f"/admin/callbacks?before={older}")).text
+        assert "stray-00" in second
+        assert "stray-52" not in second
+        assert (await browser.get("/admin/callbacks?before=soon")).status_code == 200
+    async with lines.world.browser_session("operator") as browser:
+        assert "belong to nothing we know" not in (await browser.get("/console")).text
+
+
+async def _counted(browser: httpx.AsyncClient, words: str) -> bool:
+    return words in (await browser.get("/admin")).text
 
 
 async def test_who_has_not_the_token_is_refused_and_leaves_nothing(lines: Lines) -> None:

@@ -52,11 +52,12 @@ async def open_asks_of_login(conn: Connection, staff_id: UUID) -> list[dict[str,
 
 
 async def last_test(conn: Connection, contact_id: UUID) -> dict[str, Any] | None:
-    """The newest test message to a contact."""
+    """The newest test message to a contact's number or address."""
     rows = await _records(
         conn,
         """select state, created_at, sent_at, failure from messages
-            where contact_id = %(contact)s and purpose = 'test' order by created_at desc limit 1""",
+            where contact_id = %(contact)s and purpose = 'test' and channel <> 'push'
+            order by created_at desc limit 1""",
         {"contact": contact_id},
     )
     return rows[0] if rows else None

@@ -49,6 +49,7 @@ def register(app: typer.Typer) -> None:
         run_until_stopped(lambda stop: _watch(settings, stop))
 
     app.command("audit")(_audit)
+    app.command("push-key")(_push_key)
     command_groups.falls(app).command("export-labels")(_export_labels)
 
 
@@ -85,6 +86,22 @@ async def _exported(settings: Settings, out: Path, dataset: str) -> dict[str, An
         "people": len({one.subject for one in found}),
         "consents": consents,
     }
+
+
+def _push_key(
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
+    data_dir: Annotated[Path | None, typer.Option(help="data directory of the running system")] = None,
+) -> None:
+    """Make the key by which browsers and their push services know this service. It is shown here and never again."""
+    from alerts.channels.vapid import new_pair
+
+    private, public = new_pair()
+    if load_settings(data_dir).vapid_key is not None:
+        sys.stderr.write("telecare: a key is set already. With another, each carer turns each device on again.\n")
+    if as_json:
+        sys.stdout.write(json.dumps({"vapid_key": private, "public_key": public}) + "\n")
+        return
+    sys.stdout.write(f"TELECARE_VAPID_KEY='{private}'\n")
 
 
 def _audit(

@@ -2,7 +2,8 @@
 
 The rules: an error or a refusal goes to the other provider at once; so does a call or a push of which nothing is heard
 in 60 s. A provider that has just failed rests before it is asked again. After three tries it has failed. A receipt says
-only that a message arrived: it is never an answer.
+only that a message arrived: it is never an answer. A push that no device shows is no failure: the device may be off,
+beside a telephone that has rung (docs/decisions/0025-web-push.md).
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,6 +60,7 @@ class Rules:
     tries: int = 3
     rest: timedelta = timedelta(seconds=10)  # of a provider that has failed, before it is asked again
     switch_after: timedelta | None = None  # no receipt for so long: the other provider. None: only failures switch
+    lives: timedelta | None = None  # without another: it may still arrive for so long, and not afterwards. None: a call
     fresh: timedelta = timedelta(seconds=300)  # no receipt for so long: a person is told, and it is not sent again
     give_up: timedelta = timedelta(hours=72)  # no receipt for so long: it has never been delivered
 
@@ -78,6 +80,7 @@ class Wait:
     until: datetime
     may_resend: bool = True  # the text, with its link, is still needed
     unheard: bool = False  # no receipt has come in time
+    tell: bool = False  # a person must know that
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +144,18 @@ def _await_receipt(
         return End("sent")
     if rules.switch_after is not None:
         quiet_until = _ended(taken) + rules.switch_after
-        return Wait("sent", quiet_until, may_send) if now < quiet_until else End("stale", _NEVER, tell=True)
+        if now < quiet_until:
+            return Wait("sent", quiet_until, may_send)
+        if rules.lives is None:
+            return End("stale", _NEVER, tell=True)
+        gone_at = _ended(taken) + rules.lives
+        return Wait("sent", gone_at, False, unheard=True) if now < gone_at else End("stale", _NEVER)
     fresh_until, over = _ended(taken) + rules.fresh, _ended(taken) + rules.give_up
     if now < fresh_until:
         return Wait("sent", fresh_until, may_send)
     # A text message may stay on its way for days.
-    return Wait("sent", over, False, unheard=True) if now < over else End("stale", _NEVER, tell=True)
+    waiting = Wait("sent", over, False, unheard=True, tell=True)
+    return waiting if now < over else End("stale", _NEVER, tell=True)
 
 
 def _is_fresh(attempts: Sequence[Attempt], now: datetime, rules: Rules) -> bool:

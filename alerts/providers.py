@@ -5,7 +5,8 @@ The real ones are in alerts/channels.
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -16,14 +17,6 @@ log = logging.getLogger("alerts")
 CHANNELS: Final = ("sms", "email", "push", "voice")
 
 
-class ProviderUnavailable(TelecareError):
-    """The provider did not take the message. The same message may go through in a while."""
-
-
-class ProviderRefused(TelecareError):
-    """The provider will never take this message."""
-
-
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """A browser in which a contact lets us ring (Web Push)."""
@@ -32,6 +25,42 @@ class Subscription:
     endpoint: str
     p256dh: str
     auth: str
+
+
+class AtDevice(StrEnum):
+    """How a push message went at the push service of one browser."""
+
+    ACCEPTED = "accepted"
+    UNAVAILABLE = "unavailable"
+    REFUSED = "refused"
+    GONE = "gone"  # there is no such browser any more (404 or 410, RFC 8030 section 7.3)
+
+
+Devices = Mapping[UUID, AtDevice]  # by the id of the subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A provider has the message."""
+
+    ref: str | None = None  # the provider's own name for it, where it gives one
+    devices: Devices = field(default_factory=dict)  # for push: how it went at each
+
+
+class NotHanded(TelecareError):
+    """A provider does not have the message."""
+
+    def __init__(self, words: str = "", devices: Devices | None = None) -> None:
+        super().__init__(words)
+        self.devices: Devices = devices or {}  # for push: how it went at each
+
+
+class ProviderUnavailable(NotHanded):
+    """The provider did not take the message. The same message may go through in a while."""
+
+
+class ProviderRefused(NotHanded):
+    """The provider will never take this message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +90,8 @@ class Provider(Protocol):
         """Whether it says afterwards what became of a message."""
         ...
 
-    async def send(self, message: Outgoing) -> str | None:
-        """Hand a message over; the provider's own name for it, where it gives one.
+    async def send(self, message: Outgoing) -> Handed:
+        """Hand a message over.
 
         Raises:
             ProviderUnavailable: try again.
@@ -77,10 +106,10 @@ class DemoProvider:
     name = "demo"
     receipts = False
 
-    async def send(self, message: Outgoing) -> str | None:
+    async def send(self, message: Outgoing) -> Handed:
         """Take it, and let it rest."""
         log.info("message shown on the demo page", extra={"event": "message_demo", "attempt": str(message.attempt)})
-        return None
+        return Handed()
 
 
 class NoProvider:
@@ -89,7 +118,7 @@ class NoProvider:
     name = "none"
     receipts = False
 
-    async def send(self, message: Outgoing) -> str | None:
+    async def send(self, message: Outgoing) -> Handed:
         """Refuse."""
         setting = f"TELECARE_{message.channel.upper()}_PROVIDERS"
         raise ProviderRefused(f"no message provider is configured ({setting})")

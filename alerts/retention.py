@@ -33,6 +33,11 @@ _CONSOLES: Final = """
         select id from consoles where seen_at < %(before)s and seen_at < (select max(seen_at) from consoles)
          limit %(limit)s)
 """
+# A browser that its carer has not removed; how its tries went goes with it.
+_DEVICES: Final = """
+    delete from push_subscriptions where id in (
+        select id from push_subscriptions where gone_at < %(before)s limit %(limit)s)
+"""
 
 
 async def retire(conn: Connection, settings: Settings, now: datetime) -> int:
@@ -48,6 +53,7 @@ async def retire(conn: Connection, settings: Settings, now: datetime) -> int:
         (_COMMANDS, settings.commands_keep_days),
         (_STRAY, settings.stray_callbacks_keep_days),
         (_REPLIES, settings.replies_keep_days),
+        (_DEVICES, settings.push_gone_days),
     ):
         cursor = await conn.execute(statement, {"before": now - timedelta(days=days), "limit": _AT_A_TIME})
         gone += cursor.rowcount

@@ -7,13 +7,22 @@ is made, so that another engine takes up what this one dies over. No limiter sta
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from alerts import on_call_store, sending_store, store, taking_store
+from alerts import on_call_store, push_store, sending_store, store, taking_store
 from alerts.delivery import Attempt, End, Next, Outcome, Rules, Send, decide
-from alerts.providers import NoProvider, Outgoing, Provider, ProviderRefused, ProviderUnavailable, Table
+from alerts.providers import (
+    Devices,
+    NoProvider,
+    NotHanded,
+    Outgoing,
+    Provider,
+    ProviderRefused,
+    ProviderUnavailable,
+    Table,
+)
 from alerts.sending_store import Message
 from telecare.clock import Clock
 from telecare.db import TRY_AGAIN, Connection, Pool
@@ -33,9 +42,20 @@ def rules_for(settings: Settings, channel: str) -> Rules:
         tries=settings.message_attempts,
         rest=timedelta(seconds=settings.message_try_s),
         switch_after=timedelta(seconds=settings.receipt_s) if at_once else None,
+        lives=timedelta(seconds=settings.message_fresh_s) if channel == "push" else None,
         fresh=timedelta(seconds=settings.message_fresh_s),
         give_up=timedelta(hours=settings.receipt_give_up_h),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Went:
+    """How a try went."""
+
+    outcome: Outcome
+    why: str = ""
+    ref: str | None = None  # how the provider calls it
+    devices: Devices = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +121,12 @@ async def _take(pool: Pool, settings: Settings, table: Table, now_of: NowOf) -> 
 
 async def _make(pool: Pool, settings: Settings, table: Table, now_of: NowOf, handing: _Handing) -> None:
     """Make a try, and keep how it went."""
-    outcome, why, ref = await _hand_over(settings, handing)
+    went = await _hand_over(settings, handing)
     async with pool.connection() as conn, conn.transaction():
         now = await now_of(conn)
         message = await sending_store.locked(conn, handing.message.id)
-        await sending_store.finish(conn, handing.outgoing.attempt, outcome, now, why, ref)
+        await sending_store.finish(conn, handing.outgoing.attempt, went.outcome, now, went.why, went.ref)
+        await push_store.note_devices(conn, handing.outgoing.attempt, went.devices, now)
         if message is not None:
             # What comes next is due at once, and is for whoever takes it: this was its one try.
             await _settle(conn, settings, table, message, now, may_begin=False)
@@ -134,7 +155,7 @@ async def _settle(
     outgoing = Outgoing(
         attempt=attempt, key=message.key, channel=message.channel, to=message.recipient, body=message.body,
         contact=message.contact_id, again=_may_have_gone_through(attempts, provider.name),
-        subscriptions=await sending_store.subscriptions(conn, message.contact_id) if message.channel == "push" else (),
+        subscriptions=await push_store.subscriptions(conn, message.contact_id) if message.channel == "push" else (),
     )  # fmt: skip
     return _Handing(message, provider, outgoing)
 
@@ -161,9 +182,11 @@ async def _write_down(
         why=attempts[-1].why if following.state == "pending" and attempts else "",
         blank=not following.may_resend and not settings.demo,
     )  # fmt: skip
-    if first_unheard:
+    if first_unheard and following.tell:
         words = f"the {_WORDS[message.channel]} to {message.contact} has not been said to have arrived"
         await _log(conn, message, "note", {"text": words}, now)
+    elif first_unheard and message.alert_id is not None:
+        await store.publish_change(conn, message.alert_id, now)
 
 
 _WORDS = {"sms": "text message", "email": "e-mail", "push": "push message", "voice": "call"}
@@ -188,21 +211,23 @@ async def _log(conn: Connection, message: Message, what: str, detail: dict[str, 
         await store.publish_changes(conn, alerts, now)
 
 
-async def _hand_over(settings: Settings, handing: _Handing) -> tuple[Outcome, str, str | None]:
-    """Give a message to the provider: how that went, why it did not, and how the provider calls it."""
+async def _hand_over(settings: Settings, handing: _Handing) -> _Went:
+    """Give a message to the provider: how that went."""
     try:
         outgoing = _addressed(handing.outgoing, settings.phone_region)
         async with asyncio.timeout(settings.message_try_s):
-            return Outcome.ACCEPTED, "", await handing.provider.send(outgoing)
+            handed = await handing.provider.send(outgoing)
+        return _Went(Outcome.ACCEPTED, ref=handed.ref, devices=handed.devices)
     except (ProviderUnavailable, TimeoutError) as problem:
-        return Outcome.UNAVAILABLE, str(problem) or "no answer in time", None
+        devices = problem.devices if isinstance(problem, NotHanded) else {}
+        return _Went(Outcome.UNAVAILABLE, str(problem) or "no answer in time", devices=devices)
     except ProviderRefused as problem:
-        return Outcome.REFUSED, str(problem), None
+        return _Went(Outcome.REFUSED, str(problem), devices=problem.devices)
     except Exception as problem:
         # Whatever is wrong inside a provider, alarms go on being taken.
         event = {"event": "provider_failed", "provider": handing.provider.name, "why": type(problem).__name__}
         log.exception("provider failed", extra=event)
-        return Outcome.UNAVAILABLE, f"the provider failed ({type(problem).__name__})", None
+        return _Went(Outcome.UNAVAILABLE, f"the provider failed ({type(problem).__name__})")
 
 
 def _addressed(outgoing: Outgoing, region: str) -> Outgoing:

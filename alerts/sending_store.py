@@ -8,7 +8,6 @@ from uuid import UUID
 from psycopg.rows import dict_row
 
 from alerts.delivery import Attempt, Outcome, Receipt
-from alerts.providers import Subscription
 from telecare.db import Connection
 from telecare.ids import uuid7
 from telecare.vocabulary import PERSON_STATE_WORDS, STOPPED, PersonState
@@ -180,16 +179,6 @@ async def hurry(conn: Connection, message: Message, now: datetime) -> None:
         {"now": now, "alert": message.alert_id, "contact": message.contact_id, "purpose": message.purpose,
          "id": message.id},
     )  # fmt: skip
-
-
-async def subscriptions(conn: Connection, contact_id: UUID | None) -> tuple[Subscription, ...]:
-    """The browsers in which this contact lets us ring."""
-    cursor = await conn.execute(
-        """select s.id, s.endpoint, s.p256dh, s.auth from push_subscriptions s
-             join contacts c on c.staff_id = s.staff_id where c.id = %s and s.gone_at is null order by s.created_at""",
-        (contact_id,),
-    )
-    return tuple(Subscription(*row) for row in await cursor.fetchall())
 
 
 # ---------------------------------------------------------------- receipts

@@ -97,7 +97,8 @@ async def untested(conn: Connection, settings: Settings, now: datetime) -> list[
               from people p join homes h on h.id = p.home_id join councils z on z.id = h.council_id
               join contacts c on c.person_id = p.id
               left join lateral (select id, state, created_at from messages
-                                  where contact_id = c.id and purpose = 'test' order by created_at desc limit 1) t
+                                  where contact_id = c.id and purpose = 'test' and channel <> 'push'
+                                  order by created_at desc limit 1) t
                      on true
              where c.phone <> '' and c.ended_at is null and 'sms' = any(c.channels)
                and p.state <> all(%(stopped)s) and (t.id is null or t.state = 'failed')""",

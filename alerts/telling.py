@@ -167,3 +167,14 @@ async def send_test(
     body = texts.test_text(service=settings.service_name, contact=first_name(contact["name"]), at_local=at_local)
     key = f"test:{contact['id']}:{now:%Y%m%d%H%M}"
     return await asks_store.queue_message(conn, contact["id"], contact["phone"], body, "test", key, now, None)
+
+
+async def send_test_to_devices(
+    conn: Connection, settings: Settings, contact_id: UUID, name: str, at_local: datetime, now: datetime
+) -> bool:
+    """Send a test message to the browsers of a contact's login; False where one was sent within ten seconds."""
+    body = texts.test_text(service=settings.service_name, contact=first_name(name), at_local=at_local)
+    key = f"test:{contact_id}:{now.timestamp() // 10:.0f}:push"
+    return await asks_store.queue_message(
+        conn, contact_id, str(contact_id), body, "test", key, now, None, channel="push"
+    )

@@ -9,6 +9,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
+from alerts.channels import vapid
 from dashboard import (
     api,
     api_contacts,
@@ -17,9 +18,11 @@ from dashboard import (
     auth,
     health,
     hooks,
+    hooks_push,
     pages_carers,
     pages_console,
     pages_contacts,
+    pages_devices,
     pages_escalation,
     pages_handover,
     pages_holidays,
@@ -60,7 +63,12 @@ _PASSWORDS_AT_A_TIME: Final = 2
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application. It opens the database when it is started."""
+    """The application. It opens the database when it is started.
+
+    Raises:
+        CannotStart: the key with which messages reach browsers is none.
+    """
+    vapid.public_key(settings)
     app = FastAPI(
         title="Telecare",
         version=version("telecare"),
@@ -83,12 +91,13 @@ def create_app(settings: Settings) -> FastAPI:
         pages_priorities,
         pages_performance,
         pages_carers,
+        pages_devices,
         pages_tasks,
         pages_handover,
         pages_timeline,
         pages_roles,
     )
-    for module in (assets, auth, health, api, api_help, api_contacts, hooks, *pages):
+    for module in (assets, auth, health, api, api_help, api_contacts, hooks, hooks_push, *pages):
         app.router.routes.extend(module.router.routes)
     # The import's pages before those of an episode, whose address takes any word.
     for module in (reports_api, outcomes, pages_import, pages_episodes):

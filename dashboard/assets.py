@@ -22,6 +22,30 @@ async def static_file(request: Request, name: str) -> Response:
     return FileResponse(path, headers={"Cache-Control": keep})
 
 
+@router.get("/push-worker.js")
+async def push_worker(request: Request) -> Response:
+    """The script that shows messages in a carer's browser, at the root: it may then serve the carer's page."""
+    path = parts_of(request).static.find("push-worker.js")
+    assert path is not None
+    return FileResponse(path, headers={"Cache-Control": "no-cache"})
+
+
+@router.get("/manifest.webmanifest")
+async def manifest(request: Request) -> Response:
+    """What a carer's page is called on a home screen (on an iPhone, only from there can it ring)."""
+    parts = parts_of(request)
+    icons = [
+        {"src": parts.static.url(f"icon-{size}.png"), "sizes": f"{size}x{size}", "type": "image/png"}
+        for size in (192, 512)
+    ]
+    described = {
+        "id": "/carer", "name": parts.settings.service_name, "short_name": parts.settings.service_name,
+        "start_url": "/carer", "scope": "/", "display": "standalone", "lang": "en-GB",
+        "background_color": "#f3f4f5", "theme_color": "#12436d", "icons": icons,
+    }  # fmt: skip
+    return JSONResponse(described, headers={"Cache-Control": "no-cache"}, media_type="application/manifest+json")
+
+
 @router.get("/api/openapi.json")
 async def openapi(request: Request) -> Response:
     """The API's description."""

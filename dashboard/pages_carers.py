@@ -4,7 +4,7 @@ The links of messages open without a login: whoever holds one is the one it was 
 """
 
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,18 +12,20 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from alerts import asks, asks_screens, asks_store, load, queue, telling
-from dashboard import store
+from alerts import asks, asks_screens, asks_store, load, push_store, queue, telling
+from alerts.channels import vapid
+from dashboard import carer_devices, store
 from dashboard.api import register_id
 from dashboard.auth import GuardedRoute, begin_session, find_visitor, from_another_site, visitor_of
 from dashboard.carer_words import all_well, happened
 from dashboard.errors import StaleForm, TooManyLogins
 from dashboard.parts import database, parts_of
-from dashboard.views import short_time
+from dashboard.views import ZONE, short_time
 from telecare.db import Connection
 from telecare.errors import NotFound, Refused
 from telecare.register import carers
 from telecare.register.carers import Caring, Standing
+from telecare.settings import Settings
 from telecare.vocabulary import Role
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
@@ -38,17 +40,45 @@ _TOKEN_LIMIT: Final = 100  # characters
 @router.get("/carer")
 async def carer(request: Request) -> Response:
     """For everyone whose contact this carer is: is all well, what happened, what am I asked, how am I reached."""
-    login, budget = visitor_of(request).member.id, load.budget_of(parts_of(request).settings)
+    return await carer_page(request)
+
+
+async def carer_page(request: Request, status: int = 200, device_problem: str = "") -> Response:
+    """The page; with what was wrong with a device that was to be rung."""
+    settings, login = parts_of(request).settings, visitor_of(request).member.id
+    budget = load.budget_of(settings)
     async with database(request) as (conn, now):
         caring = await carers.caring_of(conn, login)
+        timezone = caring[0].timezone if caring else ZONE
         context = {
             "people": [await _person(conn, one, budget, now) for one in caring],
             "asked": await asks_screens.open_asks_of_login(conn, login),
             "minutes": MINUTES,
             "done": request.query_params.get("done", ""),
+            "push": await _push(conn, settings, login, now, timezone) | {"problem": device_problem},
+            "timezone": timezone,
             "now": now,
         }
-    return parts_of(request).pages.render(request, "carer.html", context=context)
+    return parts_of(request).pages.render(request, "carer.html", status, context)
+
+
+async def _push(conn: Connection, settings: Settings, login: UUID, now: datetime, timezone: str) -> dict[str, Any]:
+    """Whether this service rings in browsers, and in which of this carer's."""
+    devices = await push_store.devices_of(conn, login)
+    within = timedelta(seconds=settings.receipt_s)
+
+    def clock(at: datetime) -> str:
+        return short_time(at, now, timezone)
+
+    return {
+        "key": vapid.public_key(settings),
+        "devices": [
+            {"device": one, "mark": carer_devices.mark_of(one.endpoint),
+             "line": carer_devices.line_of(one, now, within, clock)}
+            for one in devices
+        ],
+        "test": carer_devices.trial_of(await push_store.last_test(conn, login), devices, now, within, clock),
+    }  # fmt: skip
 
 
 async def _person(conn: Connection, caring: Caring, budget: load.Budget, now: datetime) -> dict[str, Any]:

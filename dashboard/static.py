@@ -41,7 +41,11 @@ OURS: Final = (
     "trouble.js",
     "present.js",
     "ticker.js",
+    "push.js",
+    "push-worker.js",
     "icon.svg",
+    "icon-192.png",
+    "icon-512.png",
 )
 SERVED: Final = frozenset({*OURS, "govuk-frontend.min.css", "govuk-frontend.min.js"})
 # The package's typeface may be used on GOV.UK only; without these rules no browser asks for it.

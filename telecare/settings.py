@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from telecare.errors import CannotStart
+from telecare.push import PUSH_HOSTS, read_hosts
 
 RUNTIME_FILE: Final = "runtime.json"  # in the data directory: where the running system is (mode 0600)
 
@@ -157,8 +158,16 @@ class Settings(BaseSettings):
         None, min_length=16, description="key of the signatures (HMAC) between your gateway and us, both ways"
     )
     webhook_clock_s: Seconds = Field(300, description="the gateway's clock may differ from ours by this much")
-    vapid_key: SecretStr | None = Field(None, description="Web Push: private key (`vapid --gen` makes one)")
+    vapid_key: SecretStr | None = Field(None, description="Web Push: private key (`telecare push-key` makes one)")
     vapid_contact: str = Field("", description="Web Push: mailto:… of who runs this service")
+    push_hosts: str = Field(
+        PUSH_HOSTS,
+        description="Web Push: hosts of push services that messages may go through, with commas; *.… any below",
+    )
+    push_devices: int = Field(5, ge=1, le=50, description="browsers in which one login may let us ring")
+    push_gone_days: float = Field(
+        30, gt=0, le=3650, description="a browser that can no longer be rung is shown this long"
+    )
 
     supervision_poll_s: Seconds = Field(5, description="silent hubs and devices are looked for this often")
     silence_batch: int = Field(1000, ge=1, le=10_000, description="silences noticed, or ended, in one commit at most")
@@ -227,6 +236,12 @@ class Settings(BaseSettings):
     def _mqtt(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             parse_mqtt_url(value.get_secret_value())
+        return value
+
+    @field_validator("push_hosts")
+    @classmethod
+    def _hosts(cls, value: str) -> str:
+        read_hosts(value)
         return value
 
     @field_validator("oncall_webhook_url", "deadman_url", "webhook_url")

@@ -1,5 +1,6 @@
-"""A telephone company on loopback: GOV.UK Notify's addresses as its client uses them, a gateway that takes our JSON,
-and a push service. It can take a message, refuse it, fail, hang, or take it and never say another word.
+"""A telephone company on loopback: GOV.UK Notify's addresses as its client uses them, and a gateway for our JSON.
+
+It can take a message, refuse it, fail, hang, or take it and never say another word.
 """
 
 import json
@@ -17,23 +18,22 @@ STATUS = {"accept": 201, "refuse": 400, "busy": 429, "error": 500, "nonsense": 2
 
 
 class PhoneCompany:
-    """What it was given, and how it behaves; change `notify`, `gateway` or `push` at any time."""
+    """What it was given, and how it behaves; change `notify` or `gateway` at any time."""
 
     def __init__(self) -> None:
         self.notify: Behaviour = "accept"
         self.gateway: Behaviour = "accept"
-        self.push: Behaviour = "accept"
-        self.asked: list[str] = []  # the ways that were tried, in order: sms, email, gateway, push
+        self.asked: list[str] = []  # the ways that were tried, in order: sms, email, gateway
         self.taken: list[dict[str, Any]] = []  # what it has taken: {"id", "via", "headers", "raw", **document}
         self.url = ""
         self._ended = threading.Event()
 
     def behave(self, via: str) -> Behaviour:
-        return {"gateway": self.gateway, "push": self.push}.get(via, self.notify)
+        return self.gateway if via == "gateway" else self.notify
 
     def take(self, via: str, raw: bytes, headers: dict[str, str]) -> str:
         given = str(uuid.uuid4())
-        document = json.loads(raw) if via != "push" else {}
+        document = json.loads(raw)
         self.taken.append({"given": given, "via": via, "raw": raw, "headers": headers, "document": document})
         return given
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from alerts.providers import CHANNELS, DemoProvider, NoProvider, Provider, Table
 from telecare.errors import CannotStart
+from telecare.push import read_hosts
 from telecare.settings import Settings
 
 CARRIES: Final[dict[str, frozenset[str]]] = {
@@ -97,7 +98,10 @@ def _webpush(settings: Settings) -> Provider:
     from alerts.channels.web_push import WebPush
 
     key, contact = _needs(settings, "webpush", "vapid_key", "vapid_contact")
-    return WebPush(key, contact, settings.service_name, settings.message_try_s, settings.message_fresh_s)
+    return WebPush(
+        key, contact, settings.service_name, read_hosts(settings.push_hosts), settings.message_try_s,
+        settings.message_fresh_s,
+    )  # fmt: skip
 
 
 _MAKE: Final[dict[str, Callable[[Settings], Provider]]] = {

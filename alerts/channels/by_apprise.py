@@ -7,7 +7,7 @@ from urllib.parse import quote
 import apprise
 
 from alerts.channels.threads import in_thread
-from alerts.providers import Outgoing, ProviderRefused, ProviderUnavailable
+from alerts.providers import Handed, Outgoing, ProviderRefused, ProviderUnavailable
 from telecare.errors import CannotStart
 
 logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it writes recipients into the log
@@ -26,7 +26,7 @@ class Apprise:
             if not apprise.Apprise().add(_filled(url, "+441632960000", "contact")):
                 raise CannotStart(f"setting TELECARE_APPRISE_{channel.upper()}_URL: Apprise knows no such address")
 
-    async def send(self, message: Outgoing) -> str | None:
+    async def send(self, message: Outgoing) -> Handed:
         """Hand a message over. Apprise says only whether that went well."""
         url = self._urls[message.channel]
         if message.contact is None and "{to}" not in url:
@@ -35,7 +35,7 @@ class Apprise:
         title = "" if message.channel == "sms" else self._title
         if not await in_thread(lambda: _notify(address, title, message.body)):
             raise ProviderUnavailable("Apprise could not hand it over")
-        return None
+        return Handed()
 
 
 def _filled(url: str, to: str, contact: str) -> str:

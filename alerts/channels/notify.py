@@ -7,7 +7,7 @@ from notifications_python_client.errors import APIError
 from notifications_python_client.notifications import NotificationsAPIClient
 
 from alerts.channels.threads import in_thread
-from alerts.providers import Outgoing, ProviderRefused, ProviderUnavailable
+from alerts.providers import Handed, Outgoing, ProviderRefused, ProviderUnavailable
 
 # It writes the service's answer into the log, and an answer may quote the message.
 logging.getLogger("notifications_python_client").setLevel(logging.CRITICAL)
@@ -26,9 +26,9 @@ class Notify:
         self._key, self._url, self._try_s = key, url, try_s
         self._sms_template, self._email_template, self._subject = sms_template, email_template, subject
 
-    async def send(self, message: Outgoing) -> str | None:
+    async def send(self, message: Outgoing) -> Handed:
         """Hand a message over; Notify's id of it."""
-        return await in_thread(lambda: self._send(message))
+        return Handed(await in_thread(lambda: self._send(message)))
 
     def _send(self, message: Outgoing) -> str:
         client: Any = NotificationsAPIClient(self._key, self._url, self._try_s)  # type: ignore[no-untyped-call]  # one a thread

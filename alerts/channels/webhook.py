@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from alerts.channels.signing import SIGNATURE, TIMESTAMP, signature
 from alerts.channels.threads import in_thread
-from alerts.providers import Outgoing, ProviderRefused, ProviderUnavailable
+from alerts.providers import Handed, Outgoing, ProviderRefused, ProviderUnavailable
 
 _ANSWER_LIMIT: Final = 65_536  # bytes of an answer that are read
 _AGAIN: Final = frozenset({408, 425, 429})  # refusals that may pass
@@ -40,9 +40,9 @@ class Webhook:
         self._service, self._try_s, self._now_s = service, try_s, now_s
         self._opener = urllib.request.build_opener(_NoRedirect)
 
-    async def send(self, message: Outgoing) -> str | None:
+    async def send(self, message: Outgoing) -> Handed:
         """Hand a message over; how the gateway calls it, where its answer has an `id`."""
-        return await in_thread(lambda: self._post(message))
+        return Handed(await in_thread(lambda: self._post(message)))
 
     def document(self, message: Outgoing) -> dict[str, Any]:
         """What is posted."""

@@ -9,6 +9,7 @@ from alerts.delivery import Attempt, End, Next, Outcome, Receipt, Rules, Send, W
 
 T0 = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 TEXT, CALL = Rules(), Rules(switch_after=timedelta(seconds=60))
+PUSH = Rules(switch_after=timedelta(seconds=60), lives=timedelta(seconds=300))
 TWO = (("a", True), ("b", True))
 
 
@@ -70,7 +71,7 @@ def test_who_refuses_is_not_asked_again() -> None:
 def test_a_text_that_was_taken_waits_for_its_receipt_for_days_and_is_not_sent_twice() -> None:
     taken = tried("a", ACCEPTED)
     assert after(taken, now=100) == Wait("sent", at(300))
-    assert after(taken, now=300) == Wait("sent", at(72 * 3600), may_resend=False, unheard=True)
+    assert after(taken, now=300) == Wait("sent", at(72 * 3600), may_resend=False, unheard=True, tell=True)
     ended = after(taken, now=72 * 3600)
     assert isinstance(ended, End)
     assert (ended.state, ended.tell) == ("stale", True)
@@ -115,6 +116,19 @@ def test_what_is_no_longer_wanted_is_not_sent_and_not_sent_again() -> None:
     assert after(tried("a", ACCEPTED), now=30, rules=CALL, unwanted="x") == Wait("sent", at(60), may_resend=False)
 
 
+def test_a_push_that_no_device_shows_goes_by_the_other_and_without_another_is_no_failure() -> None:
+    taken = tried("a", ACCEPTED)
+    assert after(taken, now=59, rules=PUSH) == Wait("sent", at(60))
+    assert after(taken, now=60, rules=PUSH) == Send("b")
+    alone = (("a", True),)
+    assert after(taken, now=59, providers=alone, rules=PUSH) == Wait("sent", at(60))
+    assert after(taken, now=60, providers=alone, rules=PUSH) == Wait("sent", at(300), may_resend=False, unheard=True)
+    ended = after(taken, now=300, providers=alone, rules=PUSH)
+    assert ended == End("stale", "a provider took it and never said that it arrived", tell=False)
+    shown = tried("a", ACCEPTED, receipt=Receipt.DELIVERED)
+    assert after(shown, now=301, rules=PUSH) == End("delivered")
+
+
 def test_a_text_without_its_link_is_not_sent_again() -> None:
     assert isinstance(after(tried("a", ACCEPTED, 0, Receipt.TEMPORARY_FAILURE), now=10, blanked=True), End)
 
@@ -123,18 +137,19 @@ def test_without_a_provider_it_has_failed() -> None:
     assert after(providers=()) == End("failed", "no message provider is configured", tell=True)
 
 
+RULES = st.sampled_from([TEXT, CALL, PUSH])
 WAYS = st.sampled_from([*((outcome, None) for outcome in (AWAY, NEVER, Outcome.INTERRUPTED)),
                         *((ACCEPTED, receipt) for receipt in (None, *Receipt))])  # fmt: skip
 
 
-@given(st.lists(WAYS, max_size=30), st.booleans(), st.integers(1, 2), st.lists(st.booleans(), min_size=2, max_size=2))
+@given(st.lists(WAYS, max_size=30), RULES, st.integers(1, 2), st.lists(st.booleans(), min_size=2, max_size=2))
 def test_every_message_ends_and_none_is_tried_more_than_three_times(
-    ways: list[tuple[Outcome, Receipt | None]], call: bool, providers: int, reports: list[bool]
+    ways: list[tuple[Outcome, Receipt | None]], rules: Rules, providers: int, reports: list[bool]
 ) -> None:
     """Whatever providers do: there is always a next instant, later than now, or an end; and at most three tries."""
     given_providers = [("a", reports[0]), ("b", reports[1])][:providers]
     attempts: list[Attempt] = []
-    now, rules = 0.0, CALL if call else TEXT
+    now = 0.0
     for step in range(20):
         following = after(*attempts, now=now, providers=given_providers, rules=rules)
         if isinstance(following, End):

@@ -13,7 +13,7 @@ import pytest
 from alerts import actions, queue
 from alerts.detection.findings import Finding, raise_finding
 from alerts.errors import Conflict, Incomplete
-from alerts.providers import DemoProvider, NoProvider, Outgoing, ProviderUnavailable
+from alerts.providers import DemoProvider, Handed, NoProvider, Outgoing, ProviderUnavailable
 from alerts.service import Engine
 from ingest.domain import take_in
 from ingest.store import Saved, save_alarms
@@ -506,7 +506,7 @@ class FailingProvider:
 
     name, receipts = "failing", False
 
-    async def send(self, message: Outgoing) -> str | None:
+    async def send(self, message: Outgoing) -> Handed:
         raise ProviderUnavailable("busy")
 
 
@@ -515,7 +515,7 @@ class BrokenProvider:
 
     name, receipts = "broken", False
 
-    async def send(self, message: Outgoing) -> str | None:
+    async def send(self, message: Outgoing) -> Handed:
         raise KeyError("message")
 
 

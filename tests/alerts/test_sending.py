@@ -1,7 +1,6 @@
 """T17: a telephone company that refuses, hangs, fails, or takes a message and never delivers it; and two of them."""
 
 import asyncio
-import base64
 import json
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,8 +8,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from alerts import asks_store, receipts, sending, sending_store, standing
 from alerts.channels import table_for
@@ -518,63 +515,3 @@ async def test_all_are_off_until_they_are_chosen_and_in_a_demo_always(
     assert {one.name for ways in table_for(demo).values() for one in ways} == {"demo"}
     assert [one.name for one in table_of(table_for(with_company(settings, company)))["sms"]] == ["notify", "webhook"]
     assert sending.rules_for(off, "sms").switch_after is None
-
-
-# ---------------------------------------------------------------- push
-
-
-def browser(endpoint: str) -> tuple[str, str, str]:
-    """A browser's subscription: where it is rung, its public key and its secret."""
-    key = ec.generate_private_key(ec.SECP256R1()).public_key()
-    point = key.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
-    return endpoint, *(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (point, b"0123456789abcdef"))
-
-
-async def push_to_jo(line: Line, endpoint: str | None) -> None:
-    """A push message to Jo, who has a login; with an endpoint, also a browser."""
-    vapid = ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value.to_bytes(32, "big")
-    key = base64.urlsafe_b64encode(vapid).rstrip(b"=").decode()
-    await choose(line, push_providers="webpush", vapid_key=key, vapid_contact="mailto:office@example.org")
-    sql = """with login as (insert into staff (id, username, display_name, role, password_hash)
-                            values (gen_random_uuid(), 'jo', 'Jo', 'carer', 'none') returning id)
-             update contacts set staff_id = login.id from login where phone = '07700 900001' returning staff_id"""
-    login = await one(line.pool, sql)
-    if endpoint is not None:
-        await rows(
-            line.pool,
-            """insert into push_subscriptions (id, staff_id, endpoint, p256dh, auth, created_at)
-               values (gen_random_uuid(), %s, %s, %s, %s, now()) returning 1""",
-            login, *browser(endpoint),
-        )  # fmt: skip
-    await line.call()
-    await rows(line.pool, "update messages set channel = 'push' returning 1")
-
-
-async def test_a_push_is_sealed_for_the_browser_and_taken_by_its_service(line: Line) -> None:
-    await push_to_jo(line, f"{line.company.url}/push")
-    await line.step()
-    assert await line.message() == ("sent", 1)
-    (sent,) = line.company.taken
-    assert b"Press 1" not in sent["raw"]
-    headers = {name.lower(): value for name, value in sent["headers"].items()}
-    assert headers["content-encoding"] == "aes128gcm"
-    assert headers["authorization"].startswith("vapid ")
-
-
-@pytest.mark.parametrize(("behaviour", "outcome"), [("refuse", "refused"), ("error", "unavailable")])
-async def test_a_push_that_is_not_taken_is_told(line: Line, behaviour: Behaviour, outcome: str) -> None:
-    await push_to_jo(line, f"{line.company.url}/push")
-    line.company.push = behaviour
-    await line.step()
-    assert (await line.tries())[0] == ("webpush", outcome)
-    await line.step(5)
-    await line.step(5)
-    assert (await line.message())[0] == "failed"
-
-
-async def test_who_has_let_us_ring_in_no_browser_is_told_so(line: Line) -> None:
-    await push_to_jo(line, None)
-    await line.step()
-    assert await line.message() == ("failed", 1)
-    why = await one(line.pool, "select detail ->> 'why' from alert_log where what = 'notify-failed'")
-    assert why == "this contact has let us ring in no browser"

@@ -59,6 +59,7 @@ def filled(path: str, world: World, alert: int) -> str:
         "{step}": "claim",
         "{contact_id}": str(world.contacts["hub-1"]),
         "{ask_id}": str(uuid7()),
+        "{device_id}": str(uuid7()),
         "{call_id}": str(uuid7()),
         "{task_id}": "1",
         "{on_call_id}": str(uuid7()),

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 import httpx
 import pytest
@@ -27,6 +28,7 @@ from telecare.vocabulary import Role
 from tests.dashboard.outcomes.test_episodes import ENDED, GOOD, upload
 from tests.dashboard.outcomes.town import Town
 from tests.dashboard.test_carers import asked, invited, is_carer
+from tests.dashboard.world import World
 from tests.helpers import one, rows
 
 TODAY: Final = date(2026, 11, 1)
@@ -78,6 +80,15 @@ def members(access: Access) -> Iterator[Member]:
             yield Member("otherham", role, sees_mary=False)
 
 
+async def device(world: World, username: str) -> UUID:
+    """A browser in which this member lets us ring."""
+    sql = """insert into push_subscriptions (id, staff_id, endpoint, p256dh, auth, created_at)
+             select gen_random_uuid(), id, 'https://push.example/' || username, 'x', 'x', now() from staff
+              where username = %s returning id"""
+    found: UUID = await one(world.pool, sql, username)
+    return found
+
+
 async def things(town: Town) -> dict[str, tuple[str, str]]:
     """One of each thing that a path names: Mary's, and Ravi's."""
     world = town.world
@@ -109,6 +120,7 @@ async def things(town: Town) -> dict[str, tuple[str, str]]:
             "{task_id}": task,
             "{on_call_id}": rung,
             "{ask_id}": await one(world.pool, "select id from asks where alert_id = %s", number),
+            "{device_id}": await device(world, "carer" if hub == "hub-1" else "operator"),
             "{home_id}": world.homes[hub],
             "{person_id}": world.people[hub],
             "{contact_id}": world.contacts[hub],

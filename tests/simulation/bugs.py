@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
@@ -109,8 +109,8 @@ _hand_over = sending._hand_over
 
 
 async def _all_is_well(settings: Any, handing: Any) -> Any:
-    outcome, why, ref = await _hand_over(settings, handing)
-    return (Outcome.ACCEPTED if outcome is Outcome.UNAVAILABLE else outcome), why, ref
+    went = await _hand_over(settings, handing)
+    return replace(went, outcome=Outcome.ACCEPTED) if went.outcome is Outcome.UNAVAILABLE else went
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from alerts.providers import Outgoing, ProviderRefused, ProviderUnavailable
+from alerts.providers import Handed, Outgoing, ProviderRefused, ProviderUnavailable
 from telecare.db import Connection
 from telecare.register import homes
 from telecare.register.homes import NewContact, NewDevice, NewHome, NewPerson
@@ -169,7 +169,7 @@ class Provider:
         self.telephones, self.name = telephones, name
         self.away_until: datetime | None = None
 
-    async def send(self, message: Outgoing) -> str | None:
+    async def send(self, message: Outgoing) -> Handed:
         """Take it, or not."""
         world, rng = self.telephones.world, self.telephones.world.rng
         if any(until is not None and world.now < until for until in (self.away_until, self.telephones.away_until)):
@@ -197,4 +197,4 @@ class Provider:
         if chance < 0.08:
             world.count("engine died with the message handed over")
             raise Crash("the message is with the provider")
-        return None
+        return Handed()

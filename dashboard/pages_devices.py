@@ -42,7 +42,7 @@ async def try_devices(request: Request) -> Response:
     settings, login = parts_of(request).settings, visitor_of(request).member.id
     async with database(request) as (conn, now):
         own = [one for one in await push_store.devices_of(conn, login) if one.gone_at is None]
-        caring = await carers.caring_of(conn, login)
+        caring = [one for one in await carers.caring_of(conn, login) if "push" in one.channels]
         if own and caring:
             at_local = now.astimezone(ZoneInfo(caring[0].timezone))
             contact = caring[0].contact_id

@@ -202,12 +202,13 @@ class Caring:
     called: str  # as the person is known
     home_id: UUID
     timezone: str
+    channels: list[str]  # by which they agreed to be reached
     consent: Consent
 
 
 CARING: Final = """
     select c.id as contact_id, c.name as contact, c.phone, c.email, p.id as person_id, p.name as person,
-           coalesce(nullif(p.known_as, ''), split_part(p.name, ' ', 1)) as called, p.home_id, z.timezone,
+           coalesce(nullif(p.known_as, ''), split_part(p.name, ' ', 1)) as called, p.home_id, z.timezone, c.channels,
            coalesce(k.alerts, false) as alerts, coalesce(k.activity, false) as activity,
            coalesce(k.equipment, false) as equipment
       from contacts c

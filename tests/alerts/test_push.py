@@ -330,7 +330,7 @@ async def test_two_tested_ways_need_the_browser_to_be_there(ringing: Ringing) ->
 
     async def problem() -> str | None:
         async with ringing.pool.connection() as conn:
-            contact = {"id": jo, "phone": JO, "email": ""}
+            contact = {"id": jo, "phone": JO, "email": "", "channels": ["sms", "voice", "push"]}
             return rota_problem("Jo", await rota.ways_of(conn, contact))
 
     assert await problem() is None

@@ -8,7 +8,7 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from alerts import store, tasks_store
+from alerts import script_steps, store, tasks_store
 from alerts.actions import OVER, TEXT_LIMIT, own
 from alerts.errors import Conflict, Incomplete
 from alerts.tasks import TaskKind
@@ -36,6 +36,9 @@ async def assess(
 ) -> None:  # fmt: skip
     """Write down the need: what it seems to be, whether the person is on the floor, red flags, and what is decided.
 
+    Without `answers` of the caller's own, those that were given to the script beside the case are kept with it, and
+    the script's version.
+
     Raises:
         NotFound, Conflict: there is no such alert, or it is not theirs.
         Incomplete: a red flag that is none, red flags and nobody sent, or a time that cannot be.
@@ -51,12 +54,15 @@ async def assess(
         raise Incomplete(problems)
     async with conn.transaction():
         await own(conn, alert_id, by)
+        script = None if answers else await script_steps.standing(conn, alert_id)
+        if script is not None and not (answers := script.answers):
+            script = None
         await conn.execute(
             """insert into assessments (alert_id, by, at, cause, on_floor, floor_since, red_flags, answers, decision,
-                                        reason)
-               values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+                                        reason, script, script_version)
+               values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
             (alert_id, by, now, cause.value, on_floor, floor_since, list(red_flags), Jsonb(dict(answers or {})),
-             decision, reason.strip()),
+             decision, reason.strip(), script and script.script.id, script and script.script.version),
         )  # fmt: skip
         await conn.execute(
             """update alerts
@@ -172,7 +178,8 @@ async def known(conn: Connection, alert_id: int) -> dict[str, Any]:
 
 
 _KNOWN: Final = {
-    "assessment": """select by, at, cause, on_floor, floor_since, red_flags, answers, decision, reason
+    "assessment": """select by, at, cause, on_floor, floor_since, red_flags, answers, decision, reason, script,
+                            script_version
                        from assessments where alert_id = %s order by id desc limit 1""",
     "agreed": "select by, at, why from agreements where alert_id = %s and ended_at is null",
     "review": "select by, at, score, words from reviews where alert_id = %s",

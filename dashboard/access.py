@@ -176,6 +176,8 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /api/alerts/{alert_id}/close": CONSOLE,
     "POST /api/alerts/{alert_id}/check-homes": CONSOLE,
     "POST /api/alerts/{alert_id}/assess": CONSOLE,
+    "GET /api/alerts/{alert_id}/script": CONSOLE,
+    "POST /api/alerts/{alert_id}/script": CONSOLE,
     "POST /api/alerts/{alert_id}/emergency": CONSOLE,
     "POST /api/alerts/{alert_id}/emergency/{emergency_id}": CONSOLE,
     "POST /api/alerts/{alert_id}/visits/{visit_id}": TEAM,

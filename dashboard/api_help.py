@@ -1,12 +1,17 @@
 """The HTTP API of help for a person: the need, emergency services, visits, and what ends an alert."""
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 
-from dashboard import models
+from alerts import script_steps
+from dashboard import models, models_script
 from dashboard import steps_help as steps
 from dashboard.api import CONFLICT, PROBLEM, AlertNumber, register_id, take
 from dashboard.auth import GuardedRoute
+from dashboard.parts import database
+from dashboard.plain import plain
 from dashboard.steps import StopAsking
+from telecare.errors import NotFound
 
 router = APIRouter(
     prefix="/api/alerts/{alert_id}", route_class=GuardedRoute, responses=PROBLEM | CONFLICT, tags=["help"]
@@ -23,6 +28,23 @@ async def stop_asking(request: Request, number: AlertNumber, body: StopAsking) -
 async def assess(request: Request, number: AlertNumber, body: steps.Assess) -> Response:
     """What it seems to be, whether the person is on the floor, red flags, and what is decided."""
     return await take(request, number, body)
+
+
+@router.get("/script", response_model=models_script.Script, summary="The script beside the case")
+async def script(request: Request, number: AlertNumber) -> Response:
+    """The open question, what was answered, and what follows from it. An incident has none (404)."""
+    async with database(request) as (conn, _):
+        found = await script_steps.record(conn, number)
+    if found is None:
+        raise NotFound("an incident has no script")
+    return JSONResponse(plain(found))
+
+
+@router.post("/script", response_model=models_script.Script, summary="Answer the script")
+async def answer_script(request: Request, number: AlertNumber, body: steps.ScriptAnswer) -> Response:
+    """An answer to any of its questions. Of a question that is answered twice the newest answer stands."""
+    await take(request, number, body)
+    return await script(request, number)
 
 
 @router.post("/emergency", response_model=models.ListedAlert, summary="An emergency service was called")

@@ -55,6 +55,7 @@ FORMS: Final[dict[str, tuple[tuple[str, ...], Callable[[Entered], steps.Step]]]]
     "call": (("line", "contact"), _model(steps.StartCall)),
     "call-end": (("call", "result", "words"), _model(steps.EndCall)),
     "assess": (("cause", "on_floor", "red_flags[]", "decision", "reason"), _model(steps_help.Assess)),
+    "script": (("question", "answer", "seen"), _model(steps_help.ScriptAnswer)),
     "emergency": (("service", "reference", "minutes", "access_told", "on_line"), _model(steps_help.CallService)),
     "service-news": (("call", "news", "minutes", "taken_to", "text"), _model(steps_help.ServiceNews)),
     "visit": (

@@ -231,9 +231,11 @@ class Assessment(_Answer):
     on_floor: bool
     floor_since: datetime | None
     red_flags: list[str]
-    answers: dict[str, Any]
+    answers: dict[str, Any] = Field(description="question to answer, in words")
     decision: str
     reason: str
+    script: str | None = Field(description="by which the answers were given; null: by none")
+    script_version: int | None
 
 
 class Agreement(_Answer):

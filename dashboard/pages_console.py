@@ -18,6 +18,7 @@ from dashboard.fall_words import blows_of, falls_of
 from dashboard.forms import FORMS, Form, note_problems, read_form, step_of
 from dashboard.parts import database, parts_of
 from dashboard.rows import fit
+from dashboard.script_card import script_card
 from dashboard.steps import Step
 from telecare.db import Connection
 from telecare.errors import NotFound
@@ -43,6 +44,7 @@ DONE: Final = {
     "call-end": "Written down.",
     "dispatch": "Written down; the person is told that someone is on the way.",
     "assess": "Written down.",
+    "script": "Written down.",
     "emergency": "Written down; its clock is running.",
     "service-news": "Written down.",
     "visit": "Written down.",
@@ -58,6 +60,9 @@ DONE: Final = {
     "unshelve": "Back in the queue.",
     "close": "This alert is closed.",
 }
+
+# After these the script's next question is what the operator turns to.
+TO_THE_SCRIPT: Final = frozenset({"claim", "take-over", "script"})
 
 
 async def _queue(request: Request) -> dict[str, Any]:
@@ -91,7 +96,8 @@ async def queue_fragment(request: Request) -> Response:
 @router.get("/console/alerts/{alert_id}")
 async def alert(request: Request, number: AlertNumber) -> Response:
     """One alert."""
-    return await _alert_page(request, number, Form(), done=DONE.get(request.query_params.get("done", ""), ""))
+    done = request.query_params.get("done", "")
+    return await _alert_page(request, number, Form(), done=DONE.get(done, ""), at_script=done in TO_THE_SCRIPT)
 
 
 @router.post("/console/alerts/{alert_id}/key-safe")
@@ -144,6 +150,7 @@ async def _alert_page(request: Request, number: int, form: Form, *, status: int 
         record = await queue.whole_alert(conn, number, now)
         is_incident = record["incident"] is not None
         context = _incident(request, record) if is_incident else await _everything_about(conn, record, now)
+        context |= {} if is_incident else await script_card(request, conn, record, context["people"])
     me = visitor_of(request).member.username
     mine = context["alert"]["claimed_by"] == me and context["alert"]["state"] not in OVER
     context |= {"mine": mine, "form": form, "now": now} | more

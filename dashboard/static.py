@@ -38,6 +38,7 @@ OURS: Final = (
     "page.js",
     "progress.js",
     "console.js",
+    "answers.js",
     "trouble.js",
     "present.js",
     "ticker.js",

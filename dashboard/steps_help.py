@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from alerts import actions, emergency, knowing, shelving, visit_actions
+from alerts import actions, emergency, knowing, script_steps, shelving, visit_actions
 from alerts.visiting import VisitState
 from dashboard.steps import Step, Text
 from telecare.db import Connection
@@ -21,7 +21,9 @@ class Assess(Step):
     on_floor: bool = False
     floor_since: AwareDatetime | None = Field(None, description="as the person says; without one, since the alarm")
     red_flags: list[str] = Field(default=[], max_length=20)
-    answers: dict[str, Text] = Field(default={}, max_length=100)
+    answers: dict[str, Text] = Field(
+        default={}, max_length=100, description="question to answer; without any, those given to the script"
+    )
     decision: knowing.Decision
     reason: Text = ""
 
@@ -30,6 +32,20 @@ class Assess(Step):
             conn, alert_id, by, now, cause=self.cause, on_floor=self.on_floor, floor_since=self.floor_since,
             red_flags=self.red_flags, answers=self.answers, decision=self.decision, reason=self.reason,
         )  # fmt: skip
+        return True
+
+
+class ScriptAnswer(Step):
+    """An answer to the script beside the case; without effect where just that was answered since."""
+
+    question: Text
+    answer: Text = ""
+    seen: int | None = Field(
+        None, ge=0, lt=2**63, description="`seen` of the question as it was shown; without it, the answer replaces any"
+    )
+
+    async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
+        await script_steps.answer(conn, alert_id, by, self.question, self.answer, now, self.seen)
         return True
 
 

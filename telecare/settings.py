@@ -113,6 +113,7 @@ class Settings(BaseSettings):
     technical_s: Seconds = Field(3600, description="an unclaimed level 4 alert is shown again this often")
     service_name: str = Field("Anytown Telecare", max_length=30, description="how messages to contacts begin")
     service_phone: str = Field("01632 960000", max_length=20, description="the number that contacts are asked to call")
+    interpreter_phone: str = Field("", max_length=40, description="the interpreter line, as operators see it")
     call_s: Seconds = Field(1800, description="a call whose end nobody writes down is taken as ended after this long")
     public_url: str | None = Field(None, description="how contacts reach the pages; by default http://127.0.0.1:PORT")
     contact_answer_s: Seconds = Field(180, description="a contact who has not answered by then is passed on from")

@@ -311,7 +311,7 @@ def test_each_line_needs_its_own_consent() -> None:
     def lines(**consent: bool) -> list[str]:
         caring = Caring(
             contact_id=UUID(int=1), contact="Jo", phone="", email="", person_id=UUID(int=2), person="Mary Green",
-            called="Mary", home_id=UUID(int=3), timezone="Europe/London", consent=Consent(**consent),
+            called="Mary", home_id=UUID(int=3), timezone="Europe/London", channels=[], consent=Consent(**consent),
         )  # fmt: skip
         facts = Facts(open_since=None, answered=False, moved_at=None, equipment_well=False, hub_heard_at=None)
         return [line.tone for line in all_well(caring, facts, lambda at: "noon")]

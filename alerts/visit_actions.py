@@ -70,7 +70,7 @@ async def request(
            values (%s, %s, %s, %s, %s, %s, 'requested', %s)""",
         (visit_id, alert_id, responder, second, by, now, due_at),
     )
-    await _write(conn, visit_id, by, VisitState.REQUESTED, {}, now)
+    await write_step(conn, visit_id, by, VisitState.REQUESTED, {}, now)
     return visit_id
 
 
@@ -103,7 +103,7 @@ async def take_step(
             {"state": to.value, "due": due_of(to, now, eta_at, visit_limits(settings)), "eta": eta_at, "now": now,
              "second": str(captured.get("second") or "")[:NAME_LIMIT], "id": visit_id},
         )  # fmt: skip
-        await _write(conn, visit_id, by, to, captured, now)
+        await write_step(conn, visit_id, by, to, captured, now)
         await _log(conn, found, by, to, captured, now)
         await _follow(conn, found, to, captured, now)
         await store.publish_change(conn, found.alert_id, now)
@@ -126,9 +126,10 @@ def _allow(found: _Found, by: str) -> None:
         raise Conflict(why, claimed_by=found.owner, state=found.visit.state.value)
 
 
-async def _write(
+async def write_step(
     conn: Connection, visit_id: UUID, by: str, state: VisitState | str, detail: Mapping[str, Any], now: datetime
 ) -> None:
+    """Write into a visit's steps: a state, or a word of `visiting.STEP_WORDS`."""
     await conn.execute(
         "insert into visit_steps (visit_id, at, by, state, detail) values (%s, %s, %s, %s, %s)",
         (visit_id, now, by, str(state), Jsonb(dict(detail))),
@@ -194,7 +195,7 @@ async def check_in(conn: Connection, settings: Settings, alert_id: int, visit_id
         )
         if cursor.rowcount == 0:
             raise Conflict("they are not on site", claimed_by=found.owner, state=found.visit.state.value)
-        await _write(conn, visit_id, by, "check-in", {}, now)
+        await write_step(conn, visit_id, by, "check-in", {}, now)
         await store.log(
             conn, found.alert_id, now, by, "visit", {"responder": found.responder, "text": "Checked in, is well"}
         )
@@ -206,7 +207,7 @@ async def panic(conn: Connection, alert_id: int, visit_id: UUID, by: str, now: d
     async with conn.transaction():
         found = await _find(conn, alert_id, visit_id)
         _allow(found, by)
-        await _write(conn, visit_id, by, "panic", {}, now)
+        await write_step(conn, visit_id, by, "panic", {}, now)
         await _emergency(conn, found.alert_id, f"{found.responder} calls for help", now)
 
 
@@ -238,7 +239,7 @@ async def overdue_step(conn: Connection, settings: Settings, now: datetime) -> b
     )
     if cursor.rowcount == 0:
         return True  # its step came while we waited
-    await _write(conn, found.id, "system", "overdue", {"because": late.because}, now)
+    await write_step(conn, found.id, "system", "overdue", {"because": late.because}, now)
     if late.level_1:
         await _emergency(conn, found.alert_id, late.because, now)
     else:
@@ -258,7 +259,7 @@ async def stand_down(conn: Connection, alert_id: int, by: str, reason: str, now:
         )
     ).fetchall()
     for visit_id, responder in rows:
-        await _write(conn, visit_id, by, VisitState.CANCELLED, {"reason": reason}, now)
+        await write_step(conn, visit_id, by, VisitState.CANCELLED, {"reason": reason}, now)
         detail = {"responder": responder, "state": "cancelled", "visit": str(visit_id), "text": f"Stood down: {reason}"}
         await store.log(conn, alert_id, now, by, "visit", detail)
 

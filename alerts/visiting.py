@@ -65,6 +65,15 @@ VISIT_WORDS: Final[dict[VisitState, str]] = {
     V.REPORTED: "Reported",
     V.CANCELLED: "Stood down",
 }
+# A visit's steps that leave its state as it is.
+STEP_WORDS: Final[dict[str, str]] = {
+    "check-in": "Checked in",
+    "panic": "Called for help",
+    "overdue": "Not heard from in time",
+    "key-out": "Key taken",
+    "key-back": "Key back",
+    "code": "Looked at the code",
+} | {state.value: words for state, words in VISIT_WORDS.items()}
 
 ISTUMBLE: Final[dict[str, str]] = {
     "intense-pain": "Intense pain",

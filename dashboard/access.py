@@ -44,6 +44,7 @@ RECORDS: Final = Access(Reach.CENTRE, frozenset({Role.OPERATOR, Role.SUPERVISOR,
 PLANNERS: Final = Access(Reach.CENTRE, frozenset({Role.SUPERVISOR, Role.ADMIN}))
 ALERTS: Final = Access(Reach.CENTRE, frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN, Role.RESPONDER}))
 RESPONDER: Final = Access(Reach.CENTRE, frozenset({Role.RESPONDER}))
+SHIFTS: Final = Access(Reach.CENTRE, frozenset({Role.SUPERVISOR, Role.RESPONDER}))  # a responder: their own
 CARER: Final = Access(Reach.OWN, frozenset({Role.CARER}))
 REPORTS: Final = Access(Reach.COUNCIL, frozenset({Role.COMMISSIONER, Role.SUPERVISOR, Role.ADMIN}))
 OUTCOMES: Final = Access(Reach.COUNCIL, frozenset({Role.COMMISSIONER, Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN}))
@@ -82,12 +83,19 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /handover": CONSOLE,
     "GET /handover/{handover_id}": CONSOLE,
     "POST /handover/{handover_id}": CONSOLE,
+    # the response team
+    "GET /responders": CONSOLE,
+    "POST /responders/{username}": SUPERVISING,
+    "POST /responders/{username}/shift": SUPERVISING,
+    "POST /vehicles": SUPERVISING,
+    "POST /keys/{key_id}/back": CONSOLE,
     # records
     "GET /search": RECORDS,
     "GET /homes": RECORDS,
     "GET /homes/{home_id}": RECORDS,
     "GET /homes/{home_id}/timeline": RECORDS,
     "POST /homes/{home_id}/test-window": RECORDS,
+    "POST /homes/{home_id}/keys": RECORDS,
     "GET /people/{person_id}": RECORDS,
     "GET /people/{person_id}/plan": RECORDS,
     "POST /people/{person_id}/plan": RECORDS,
@@ -131,6 +139,9 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /hooks/push/renewals": HOOK,
     # one page each
     "GET /responder": RESPONDER,
+    "POST /responder/shift": RESPONDER,
+    "POST /responder/kit": RESPONDER,
+    "POST /responder/visits/{visit_id}/key-safe": RESPONDER,
     "GET /carer": CARER,
     "POST /carer/asks/{ask_id}": CARER,
     "POST /carer/contacts/{contact_id}/test": CARER,
@@ -183,11 +194,18 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /api/alerts/{alert_id}/visits/{visit_id}": TEAM,
     "POST /api/alerts/{alert_id}/visits/{visit_id}/check-in": TEAM,
     "POST /api/alerts/{alert_id}/visits/{visit_id}/panic": TEAM,
+    "GET /api/alerts/{alert_id}/responders": CONSOLE,
+    "POST /api/alerts/{alert_id}/key-safe": CONSOLE,
+    "POST /api/alerts/{alert_id}/keys": CONSOLE,
+    "POST /api/alerts/{alert_id}/visits/{visit_id}/key-safe": RESPONDER,
     "POST /api/alerts/{alert_id}/agree": CONSOLE,
     "POST /api/alerts/{alert_id}/wrap-up": CONSOLE,
     "POST /api/alerts/{alert_id}/shelve": CONSOLE,
     "POST /api/alerts/{alert_id}/unshelve": CONSOLE,
     "POST /api/alerts/{alert_id}/review": SUPERVISING,
+    "GET /api/responders": CONSOLE,
+    "POST /api/responders/{username}/shift": SHIFTS,
+    "POST /api/keys/{key_id}/back": CONSOLE,
     "GET /api/tasks": CONSOLE,
     "POST /api/tasks/{task_id}/done": CONSOLE,
     "GET /api/homes/{home_id}/timeline": RECORDS,
@@ -219,6 +237,7 @@ NAVIGATION: Final = (
     ("/console", "Alerts"),
     ("/tasks", "Tasks"),
     ("/handover", "Handover"),
+    ("/responders", "Response team"),
     ("/homes", "Homes"),
     ("/plans", "Plans to mend"),
     ("/on-call", "On call"),

@@ -14,6 +14,7 @@ from dashboard import (
     api,
     api_contacts,
     api_help,
+    api_response,
     assets,
     auth,
     health,
@@ -26,11 +27,14 @@ from dashboard import (
     pages_escalation,
     pages_handover,
     pages_holidays,
+    pages_keys,
     pages_on_call,
     pages_performance,
     pages_plans,
     pages_priorities,
     pages_records,
+    pages_responder,
+    pages_responders,
     pages_roles,
     pages_search,
     pages_states,
@@ -95,9 +99,12 @@ def create_app(settings: Settings) -> FastAPI:
         pages_tasks,
         pages_handover,
         pages_timeline,
+        pages_responders,
+        pages_responder,
+        pages_keys,
         pages_roles,
     )
-    for module in (assets, auth, health, api, api_help, api_contacts, hooks, hooks_push, *pages):
+    for module in (assets, auth, health, api, api_help, api_contacts, api_response, hooks, hooks_push, *pages):
         app.router.routes.extend(module.router.routes)
     # The import's pages before those of an episode, whose address takes any word.
     for module in (reports_api, outcomes, pages_import, pages_episodes):

@@ -11,6 +11,7 @@ from alerts.errors import Incomplete
 from dashboard import steps, steps_help
 
 Entered = dict[str, Any]
+SOMEBODY_ELSE: Final = "else"  # of those who can be sent: nobody of the register
 
 
 @dataclass(slots=True)
@@ -35,6 +36,13 @@ def _note(entered: Entered) -> steps.Step:
 def _contact(entered: Entered) -> steps.Step:
     text = ": ".join(part for part in (entered["contact"], entered["text"]) if part)
     return steps.Log(what=entered["what"], detail=steps.LogDetail(text=text))
+
+
+def _dispatch(entered: Entered) -> steps.Step:
+    chosen = "" if entered["responder"] or entered["chosen"] == SOMEBODY_ELSE else entered["chosen"]
+    return steps.Dispatch(
+        responder=entered["responder"] or chosen, second=entered["second"], as_paired=bool(chosen), note=entered["note"]
+    )
 
 
 def _model(model: type[steps.Step]) -> Callable[[Entered], steps.Step]:
@@ -88,7 +96,8 @@ FORMS: Final[dict[str, tuple[tuple[str, ...], Callable[[Entered], steps.Step]]]]
     "shelve": (("hours", "shelve_why"), _model(steps_help.Shelve)),
     "unshelve": ((), _model(steps_help.Unshelve)),
     "review": (("score", "words"), _model(steps_help.Review)),
-    "dispatch": (("responder", "second", "note"), _model(steps.Dispatch)),
+    "dispatch": (("chosen", "responder", "second", "note"), _dispatch),
+    "key-out": (("visit", "key", "taken_by", "witness"), _model(steps_help.KeyOut)),
     "safe": (("confirmed_by", "how"), _model(steps.Safe)),
     "release": (("reason",), _model(steps.Release)),
     "check-homes": (("homes[]", "all_left", "result", "words"), _model(steps.CheckHomes)),
@@ -97,7 +106,9 @@ FORMS: Final[dict[str, tuple[tuple[str, ...], Callable[[Entered], steps.Step]]]]
 
 
 # Forms whose steps say themselves what is missing, each in words for its own case.
-_SAYS_ITSELF: Final = frozenset({"assess", "emergency", "service-news", "visit", "agree", "review"})
+_SAYS_ITSELF: Final = frozenset(
+    {"assess", "emergency", "service-news", "visit", "agree", "review", "key-out", "key-safe"}
+)
 
 
 def read_form(name: str, sent: FormData) -> Form:

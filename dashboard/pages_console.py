@@ -11,9 +11,10 @@ from alerts import asks_screens, calls, floods, queue, reach, reach_store, sendi
 from alerts.actions import OVER
 from alerts.errors import Conflict, Incomplete
 from alerts.incidents import reading
-from dashboard import store
+from dashboard import dispatching, store
 from dashboard.api import AlertNumber
 from dashboard.auth import GuardedRoute, visitor_of
+from dashboard.code_looks import look_for
 from dashboard.fall_words import blows_of, falls_of
 from dashboard.forms import FORMS, Form, note_problems, read_form, step_of
 from dashboard.parts import database, parts_of
@@ -42,6 +43,8 @@ DONE: Final = {
     "nobody": "Nobody was asked: the log says why.",
     "call": "The clock is running. Write down how the call ends.",
     "call-end": "Written down.",
+    "key-out": "Written down.",
+    "key-back": "Written down: the key is back.",
     "dispatch": "Written down; the person is told that someone is on the way.",
     "assess": "Written down.",
     "script": "Written down.",
@@ -102,17 +105,16 @@ async def alert(request: Request, number: AlertNumber) -> Response:
 
 @router.post("/console/alerts/{alert_id}/key-safe")
 async def key_safe(request: Request, number: AlertNumber) -> Response:
-    """Show the key safe's code to somebody who answers an open alert, and write down who looked."""
-    async with database(request) as (conn, now):
-        record = await queue.list_record(conn, number, now)
-        if record["state"] in OVER:
-            raise Conflict("this alert is closed", claimed_by=record["claimed_by"], state="closed")
-        if record["home"] is None:
-            raise NotFound("an incident has no key safe")
-        username = visitor_of(request).member.username
-        await store.note_access(conn, now, username, "key-safe-code", record["home"], number)
-        code = await homes.key_safe_code(conn, record["home"])
-    return await _alert_page(request, number, Form(), code=code)
+    """Show the key safe's code to be read to somebody who is on the way, and write down who looked and for whom."""
+    sent = await request.form()
+    form = Form("key-safe", {name: str(sent.get(name, "")).strip() for name in ("reader", "whom", "why")})
+    try:
+        async with database(request) as (conn, now):
+            code, whom = await look_for(conn, number, form.values, visitor_of(request).member.username, now)
+    except Incomplete as problem:
+        note_problems(form, problem)
+        return await _alert_page(request, number, form, status=422)
+    return await _alert_page(request, number, Form(), code=code, code_for=whom)
 
 
 @router.post("/console/alerts/{alert_id}/review")
@@ -192,6 +194,7 @@ async def _everything_about(conn: Connection, record: dict[str, Any], now: datet
         "ladder": await asks_screens.waiting(conn, number),
         "written": await sending_store.of_alert(conn, number),
         **await _calls(conn, record, people, now),
+        **await dispatching.context(conn, record, home, people, now),
         "earlier": [one for one in earlier if one["id"] != number][:EARLIER],
     }
 

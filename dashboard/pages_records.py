@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from alerts import load, queue, reach_store, tasks_store
+from alerts import keys_store, load, queue, reach_store, tasks_store
 from alerts.reach import gap_words, gaps, problems_of
 from alerts.watchdog import store as watchdog
 from dashboard import store
@@ -44,7 +44,7 @@ async def homes(request: Request) -> Response:
 @router.get("/homes/{home_id}")
 async def home(request: Request, home_id: str) -> Response:
     """A home's record, its equipment, and what was last heard from it."""
-    return await _home_page(request, home_id)
+    return await home_page(request, home_id)
 
 
 @router.post("/homes/{home_id}/test-window")
@@ -62,11 +62,12 @@ async def test_window(request: Request, home_id: str) -> Response:
             await register.open_test_window(conn, home_uuid, device, username, now, length)
     except Refused as problem:
         words = str(problem)
-        return await _home_page(request, home_id, 422, {"problem": words[:1].upper() + words[1:], "device": device})
+        return await home_page(request, home_id, 422, {"problem": words[:1].upper() + words[1:], "device": device})
     return RedirectResponse(f"/homes/{home_uuid}#devices", 303)
 
 
-async def _home_page(request: Request, home_id: str, status: int = 200, more: dict[str, Any] | None = None) -> Response:
+async def home_page(request: Request, home_id: str, status: int = 200, more: dict[str, Any] | None = None) -> Response:
+    """The record's page, as other pages' forms come back to it too."""
     async with database(request) as (conn, now):
         record = await register.home(conn, register_id(home_id, "home"))
         number = record["id"]
@@ -76,6 +77,7 @@ async def _home_page(request: Request, home_id: str, status: int = 200, more: di
             "devices": await register.devices_of(conn, number),
             "hubs": await store.hubs_of(conn, number),
             "windows": await store.test_windows_of(conn, number, now),
+            "keys": await keys_store.of_home(conn, number, now),
             "readings": await store.last_readings(conn, number, now - timedelta(days=READINGS_DAYS)),
             "days": READINGS_DAYS,
             "now": now,

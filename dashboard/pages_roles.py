@@ -20,14 +20,6 @@ router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 UNREADABLE_SHOWN: Final = 50
 
 
-@router.get("/responder")
-async def responder(request: Request) -> Response:
-    """Open alerts to which somebody has been sent."""
-    async with database(request) as (conn, now):
-        visits = await store.visits(conn)
-    return parts_of(request).pages.render(request, "responder.html", context={"visits": visits, "now": now})
-
-
 @router.get("/admin")
 async def admin(request: Request) -> Response:
     """Whether the parts are well, what could not be understood, and who works here."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
 
-from alerts import actions, calls
+from alerts import actions, calls, responders_store
 from alerts.incidents.checks import HOMES_AT_ONCE, Check, check_homes
 from telecare.db import Connection
 from telecare.settings import Settings
@@ -20,6 +20,7 @@ def _storable(text: str) -> str:
     return text
 
 
+ALONE: Final = "alone"  # somebody who works in a pair is sent without the other
 Text = Annotated[str, StringConstraints(max_length=actions.TEXT_LIMIT), AfterValidator(_storable)]
 
 
@@ -133,12 +134,17 @@ class EndCall(CallResult, Step):
 class Dispatch(Step):
     """Write down who has been sent."""
 
-    responder: Text
+    responder: Text = Field(description="a user name or name of the register, or any other name")
     second: Text = Field(default="", description="who goes with them; empty: alone")
+    as_paired: bool = Field(default=False, description="without `second`: with whom they work on their shift")
     note: Text = ""
 
     async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
-        await actions.dispatch(conn, settings, alert_id, by, self.responder, self.note, now, self.second)
+        responder, second = await responders_store.known_as(conn, self.responder.strip()), self.second.strip()
+        if self.as_paired and not second:
+            second = await responders_store.partner_of(conn, responder, now)
+        second = "" if second.lower() == ALONE else second
+        await actions.dispatch(conn, settings, alert_id, by, responder, self.note, now, second)
         return True
 
 

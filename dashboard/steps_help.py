@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from alerts import actions, emergency, knowing, script_steps, shelving, visit_actions
+from alerts import actions, emergency, keys_store, knowing, script_steps, shelving, visit_actions
 from alerts.visiting import VisitState
 from dashboard.steps import Step, Text
 from telecare.db import Connection
@@ -127,6 +127,19 @@ class Panic(CheckIn):
     async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
         assert self.visit is not None
         await visit_actions.panic(conn, alert_id, self.visit, by, now)
+        return True
+
+
+class KeyOut(Step):
+    """Somebody takes a key of the home to a visit, and somebody else sees it."""
+
+    visit: UUID
+    key: UUID
+    taken_by: Text
+    witness: Text
+
+    async def take(self, conn: Connection, settings: Settings, alert_id: int, by: str, now: datetime) -> bool:
+        await keys_store.sign_out(conn, settings, alert_id, self.visit, self.key, self.taken_by, self.witness, by, now)
         return True
 
 

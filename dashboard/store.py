@@ -59,11 +59,21 @@ async def end_session(conn: Connection, key_hash: bytes) -> None:
     await conn.execute("delete from sessions where key_hash = %s", (key_hash,))
 
 
-async def note_access(conn: Connection, now: datetime, username: str, what: str, home_id: UUID, alert_id: int) -> None:
-    """Write down who looked at something sensitive."""
+async def note_access(
+    conn: Connection,
+    now: datetime,
+    username: str,
+    what: str,
+    home_id: UUID,
+    alert_id: int,
+    for_whom: str,
+    why: str = "",
+) -> None:
+    """Write down who looked at something sensitive, and for whom."""
     await conn.execute(
-        "insert into access_log (at, username, what, home_id, alert_id) values (%s, %s, %s, %s, %s)",
-        (now, username, what, home_id, alert_id),
+        """insert into access_log (at, username, what, home_id, alert_id, for_whom, why)
+           values (%s, %s, %s, %s, %s, %s, %s)""",
+        (now, username, what, home_id, alert_id, for_whom, why),
     )
 
 
@@ -183,6 +193,24 @@ async def visits(conn: Connection) -> list[Record]:
              left join people p on p.id = a.person_id
             where a.closed_at is null
             group by a.id, p.id, h.id, i.alert_id order by a.priority, a.raised_at limit 200""",
+    )
+
+
+async def own_visits(conn: Connection, username: str) -> list[Record]:
+    """A responder's own visits that are not over or not reported yet, the newest first."""
+    return await _records(
+        conn,
+        """select v.id, v.alert_id, v.state, v.second, v.eta_at, v.due_at, p.name as person_name,
+                  coalesce(h.address, i.label) as address, h.postcode, h.phone, h.access_notes, h.key_safe_location,
+                  coalesce(h.key_safe_code <> '', false) as has_key_safe_code, h.hazards, p.mobility,
+                  a.kind, a.possible, a.priority, a.raised_at, a.home_id is null as is_incident, a.reason
+             from visits v join alerts a on a.id = v.alert_id
+             left join homes h on h.id = a.home_id
+             left join incidents i on i.alert_id = a.id
+             left join people p on p.id = a.person_id
+            where v.responder = %(username)s and v.due_at is not null
+            order by v.requested_at desc""",
+        {"username": username},
     )
 
 

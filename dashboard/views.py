@@ -13,8 +13,9 @@ from alerts.calls import BY_HAND, RESULT_WORDS, Result
 from alerts.emergency import NEWS_WORDS
 from alerts.incidents.checks import CHECK_WORDS
 from alerts.knowing import DECISION_WORDS
+from alerts.responding import KIT_WORDS, SKILL_WORDS
 from alerts.tasks import TASK_WORDS, TaskKind
-from alerts.visiting import ISTUMBLE, NEXT, VISIT_WORDS
+from alerts.visiting import ISTUMBLE, NEXT, STEP_WORDS, VISIT_WORDS
 from dashboard.access import HAVE_SCREENS, HEAR_TROUBLES, SEARCH, navigation
 from dashboard.compiled import Compiled
 from dashboard.fall_svg import NARROW, draw
@@ -146,6 +147,7 @@ class Pages:
             causes=CAUSE_WORDS, outcomes=OUTCOME_WORDS, confirmations=CONFIRMED_BY_WORDS,
             fall_picture=draw, NARROW=NARROW, RESULT_WORDS=RESULT_WORDS, RESULTS=BY_HAND, CHECK_WORDS=CHECK_WORDS,
             TROUBLE_WORDS=TROUBLE_WORDS, ISTUMBLE=ISTUMBLE, VISIT_WORDS=VISIT_WORDS, NEWS_WORDS=NEWS_WORDS,
+            STEP_WORDS=STEP_WORDS, KIT_WORDS=KIT_WORDS, SKILL_WORDS=SKILL_WORDS,
             DECISION_WORDS=DECISION_WORDS, NEXT_VISIT={of.value: sorted(to) for of, to in NEXT.items()},
         )  # fmt: skip
 

@@ -110,6 +110,7 @@ class Settings(BaseSettings):
     on_call_again_s: Seconds = Field(
         300, description="past the end of the ladder, or of an empty room, those on call are told again this often"
     )
+    key_back_s: Seconds = Field(14_400, description="a key of a home that is taken to a visit is overdue after this")
     technical_s: Seconds = Field(3600, description="an unclaimed level 4 alert is shown again this often")
     service_name: str = Field("Anytown Telecare", max_length=30, description="how messages to contacts begin")
     service_phone: str = Field("01632 960000", max_length=20, description="the number that contacts are asked to call")

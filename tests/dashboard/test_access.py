@@ -63,6 +63,9 @@ def filled(path: str, world: World, alert: int) -> str:
         "{call_id}": str(uuid7()),
         "{task_id}": "1",
         "{on_call_id}": str(uuid7()),
+        "{key_id}": str(uuid7()),
+        "{visit_id}": str(uuid7()),
+        "{username}": "responder",
     }
     for name, value in values.items():
         path = path.replace(name, value)

@@ -14,8 +14,22 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
 
-from alerts import actions, asks, knowing, leaving, standing, tasks_store, visit_actions
+from alerts import (
+    actions,
+    asks,
+    keys_store,
+    knowing,
+    leaving,
+    responders_store,
+    shifts_store,
+    standing,
+    tasks_store,
+    vehicles_store,
+    visit_actions,
+)
 from alerts.emergency import Service
+from alerts.responders_store import Brings
+from alerts.responding import Kit, Skill
 from alerts.visiting import VisitState
 from telecare.db import database_now
 from telecare.register import carers, holidays
@@ -96,8 +110,14 @@ async def test_an_alert_from_the_queue_to_its_end(shop: World, browser: Browser)
     await page.click(f"#claim-{number}")
     await expect(page.locator("#state strong")).to_have_text("You have this alert")
     await expect(page.locator("text=Front door, ring twice")).to_be_visible()
-    await page.click("text=Show code")
+    await page.click("text=Show code, for somebody else")
+    await page.fill("#key-safe-whom", "the ambulance crew")
+    await page.fill("#key-safe-why", "they are at the door")
+    await page.get_by_role("button", name="Show code", exact=True).click()
     await expect(page.locator("#key-safe-code")).to_contain_text("4711")
+    await page.emulate_media(media="print")
+    await expect(page.locator("#key-safe-code")).to_be_hidden()
+    await page.emulate_media(media="screen")
 
     await page.fill("#note-text", "She is on the bathroom floor")
     await page.click("#form-note button")
@@ -157,6 +177,36 @@ async def under_way(world: World, number: int) -> None:
         await actions.dispatch(conn, world.settings, number, "operator", "Car 2", "", now)
 
 
+async def responding(world: World, number: int) -> None:
+    """A response team at work: a pair in a van with faulty kit, somebody away, keys that are out and overdue."""
+    await world.add_colleague("kim", Role.RESPONDER)
+    await world.add_colleague("lee-with-a-rather-long-name", Role.RESPONDER)
+    async with world.pool.connection() as conn:
+        now = await database_now(conn)
+        van = await vehicles_store.add_vehicle(conn, "Van 1", "supervisor", now)
+        for kind in (Kit.CUSHION_LIFTER, Kit.CHAIR_LIFTER, Kit.GLOVES):
+            item = await vehicles_store.add_kit(conn, van, kind, "supervisor", now)
+        await vehicles_store.set_fault(conn, item, "All used " + "x" * 60, "supervisor", now)
+        brings = Brings(skills=list(Skill), languages=["Punjabi"], place="Depot", district="AN1")
+        for who, partner in (("responder", "kim"), ("kim", "responder"), ("lee-with-a-rather-long-name", "")):
+            await responders_store.set_brings(conn, who, brings, "supervisor", now)
+            await shifts_store.begin_shift(conn, who, now + timedelta(hours=8), partner, van, "supervisor", now)
+        back = now + timedelta(minutes=20)
+        await shifts_store.set_away(conn, "kim", back, "a meal", "supervisor", now)
+        (visit, home) = await (
+            await conn.execute(
+                """select v.id, a.home_id from visits v join alerts a on a.id = v.alert_id
+                where a.id = %s and v.responder = 'responder'""",
+                (number,),
+            )
+        ).fetchone() or (None, None)
+        assert visit is not None
+        for tag in ("12", "13"):
+            key = await keys_store.add(conn, home, tag, "Board A", "operator", now)
+        await keys_store.sign_out(conn, world.settings, number, visit, key, "Responder One", "Ann", "operator", now)
+        await conn.execute("update key_sign_outs set out_at = out_at - interval '9 h', due_at = now() - interval '5 h'")
+
+
 async def busy(world: World) -> dict[str, list[str]]:
     """A night with something of everything; for each role the pages that it sees."""
     for number, (kind, name) in enumerate(
@@ -171,6 +221,7 @@ async def busy(world: World) -> dict[str, list[str]]:
     async with world.pool.connection() as conn:
         await actions.ask_contact(conn, world.settings, mine, "operator", await database_now(conn))
     await under_way(world, mine)
+    await responding(world, mine)
     other = await world.alert("hub-3")
     await world.claim(other, "supervisor")
     await world.add_home("hub-6", "Closed Case")
@@ -237,9 +288,9 @@ async def busy(world: World) -> dict[str, list[str]]:
         "operator": ["/console", *alerts, "/homes", "/homes?q=flat", f"/homes/{home}",
                      f"/homes/{home}/timeline", f"/people/{person}", f"/people/{world.people['hub-6']}",
                      f"/people/{person}/plan", f"/people/{person}/escalation", "/plans", "/messages", "/nothing",
-                     "/on-call", "/priorities", "/handover", "/search", "/search?q=mary",
+                     "/on-call", "/priorities", "/handover", "/search", "/search?q=mary", "/responders",
                      "/tasks", f"/tasks/new?person={person}", f"/people/{world.people['hub-3']}"],
-        "supervisor": ["/holidays", "/priorities", "/performance", "/performance?from=x",
+        "supervisor": ["/holidays", "/priorities", "/performance", "/performance?from=x", "/responders",
                        f"/people/{person}/escalation", "/on-call"],
         "responder": ["/responder"], "carer": ["/carer", "/console", *links], "commissioner": ["/commissioning"],
         "admin": ["/admin", "/admin/callbacks"],
@@ -429,6 +480,60 @@ async def test_the_keyboard_alone_is_enough(shop: World, browser: Browser) -> No
     assert outline == "solid"
     await page.keyboard.press("Enter")
     await expect(page.locator("#state strong")).to_have_text("You have this alert")
+
+
+async def alt_s(page: Page) -> None:
+    """The access key, as a keyboard sends it: Playwright's own presses carry no character while Alt is held."""
+    session = await page.context.new_cdp_session(page)
+    key = {"modifiers": 1, "key": "s", "code": "KeyS", "windowsVirtualKeyCode": 83, "unmodifiedText": "s", "text": "s"}
+    await session.send("Input.dispatchKeyEvent", {"type": "keyDown"} | key)
+    await session.send("Input.dispatchKeyEvent", {"type": "keyUp"} | key)
+    await session.detach()
+
+
+async def test_the_one_who_is_suggested_is_sent_by_two_keys(shop: World, browser: Browser) -> None:
+    await shop.add_colleague("kim", Role.RESPONDER)
+    async with shop.pool.connection() as conn:
+        now = await database_now(conn)
+        for who in ("kim", "responder"):
+            await shifts_store.begin_shift(conn, who, now + timedelta(hours=8), "", None, "supervisor", now)
+        await responders_store.set_brings(conn, "kim", Brings(district="AN1"), "supervisor", now)
+    numbers = [await shop.alert("hub-1", "smoke")]
+    await shop.add_home("hub-2", "Ravi Patel")
+    numbers.append(await shop.alert("hub-2", "smoke"))
+    page = await log_in(await browser.new_context(), shop, "operator")
+    for number in numbers:
+        await shop.claim(number)
+    await page.goto(f"{shop.base}/console/alerts/{numbers[0]}")
+    await alt_s(page)
+    await expect(page.locator("input[name=chosen]:focus")).to_have_value("kim")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#visits")).to_contain_text("Kim One: asked to go")
+    # The next best with the arrow keys: kim is asked for already.
+    await page.goto(f"{shop.base}/console/alerts/{numbers[1]}")
+    await alt_s(page)
+    await expect(page.locator("input[name=chosen]:focus")).to_have_value("responder")
+    await page.keyboard.press("ArrowDown")
+    await expect(page.locator("input[name=chosen]:focus")).to_have_value("kim")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#visits")).to_contain_text("Kim One: asked to go")
+
+
+async def test_a_responder_sees_the_code_on_a_telephone_and_never_on_paper(shop: World, browser: Browser) -> None:
+    number = await shop.alert("hub-1", "fall")
+    await shop.claim(number)
+    async with shop.pool.connection() as conn:
+        now = await database_now(conn)
+        visit = await actions.dispatch(conn, shop.settings, number, "operator", "responder", "", now)
+        await visit_actions.take_step(conn, shop.settings, number, visit, "responder", VisitState.ACCEPTED, {}, now)
+    page = await log_in(await browser.new_context(viewport={"width": 320, "height": 800}), shop, "responder")
+    await page.click("text=Show code")
+    await expect(page.locator("#key-safe-code")).to_contain_text("4711")
+    assert await sideways(page) <= 0
+    result = await Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}})
+    assert result.violations_count == 0, result.generate_report()
+    await page.emulate_media(media="print")
+    await expect(page.locator("#key-safe-code")).to_be_hidden()
 
 
 async def test_each_role_finds_its_own_page(shop: World, browser: Browser) -> None:

@@ -53,17 +53,29 @@ async def test_the_key_safes_code_is_shown_on_request_and_the_showing_is_written
     number = await served.alert("hub-1")
     async with served.browser_session("operator") as browser:
         token = await csrf_of(browser, f"/console/alerts/{number}")
-        shown = await browser.post(f"/console/alerts/{number}/key-safe", data={"csrf_token": token})
+        crew = {"csrf_token": token, "reader": "else", "whom": "the ambulance crew", "why": "at the door"}
+        for missing, complaint in (("whom", "Say to whom you read it"), ("why", "Say why they need it")):
+            refused = await browser.post(f"/console/alerts/{number}/key-safe", data=crew | {missing: " "})
+            assert (refused.status_code, complaint in refused.text) == (422, True)
+            assert "4711" not in refused.text
+            assert ("the ambulance crew" in refused.text, "at the door" in refused.text) == (
+                missing == "why",
+                missing == "whom",
+            )  # what was entered is still there
+        shown = await browser.post(f"/console/alerts/{number}/key-safe", data=crew)
         assert "4711" in shown.text
         assert shown.headers["cache-control"] == "no-store"
         await served.claim(number)
         await served.close(number)
-        closed = await browser.post(f"/console/alerts/{number}/key-safe", data={"csrf_token": token})
+        closed = await browser.post(f"/console/alerts/{number}/key-safe", data=crew)
         assert closed.status_code == 409
         assert "4711" not in closed.text
     async with served.pool.connection() as conn:
-        looked = await (await conn.execute("select username, what, home_id, alert_id from access_log")).fetchall()
-    assert looked == [("operator", "key-safe-code", served.homes["hub-1"], number)]
+        looked = await (
+            await conn.execute("select username, what, home_id, alert_id, for_whom, why from access_log")
+        ).fetchall()
+    home = served.homes["hub-1"]
+    assert looked == [("operator", "key-safe-code", home, number, "the ambulance crew", "at the door")]
     assert "4711" not in caplog.text
 
 

@@ -17,7 +17,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from alerts import actions, calls, tasks_store
+from alerts import actions, calls, keys_store, tasks_store
 from alerts.emergency import Service
 from dashboard.access import ACCESS, Access, Reach
 from telecare.db import database_now
@@ -32,7 +32,12 @@ from tests.dashboard.world import World
 from tests.helpers import one, rows
 
 TODAY: Final = date(2026, 11, 1)
-NO_ONES: Final = {"{name}": "telecare.css", "{report}": "answering", "{step}": "claim"}  # in paths, and nobody's
+NO_ONES: Final = {
+    "{name}": "telecare.css",
+    "{report}": "answering",
+    "{step}": "claim",
+    "{username}": "responder",
+}  # in paths, and nobody's
 # What a form or call must hold to be looked at as far as its ids.
 BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /episodes/{episode_id}": GOOD | {"started_on": "1/1/2025"} | ENDED | {"ended_on": "1/2/2025", "version": "1"},
@@ -40,6 +45,10 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /api/alerts/{alert_id}/calls/{call_id}/result": {"result": "spoke"},
     "POST /api/alerts/{alert_id}/emergency/{emergency_id}": {"news": "new-eta", "minutes": 5},
     "POST /api/alerts/{alert_id}/visits/{visit_id}": {"to": "accepted"},
+    "POST /keys/{key_id}/back": {"witness": "Ann"},
+    "POST /api/keys/{key_id}/back": {"witness": "Ann"},
+    "POST /api/alerts/{alert_id}/key-safe": {"reader": "else", "whom": "A crew", "why": "At the door"},
+    "POST /homes/{home_id}/keys": {"do": "held", "tag": "99", "kept": "Board"},
     "POST /tasks/{task_id}/done": {"how": "Rang"},
     "POST /api/tasks/{task_id}/done": {"how": "Rang"},
     "POST /people/{person_id}/state": {"state": "kit-fault", "note": "Battery"},
@@ -105,6 +114,8 @@ async def things(town: Town) -> dict[str, tuple[str, str]]:
             await calls.finish(conn, number, call, "operator", calls.Result.SILENCE, "", now)
             ambulance = await actions.call_service(conn, world.settings, number, "operator", Service.AMBULANCE, now)
             visit = await actions.dispatch(conn, world.settings, number, "operator", "responder", "", now)
+            key = await keys_store.add(conn, world.homes[hub], f"K{number}", "Board", "operator", now)
+            await keys_store.sign_out(conn, world.settings, number, visit, key, "Sam", "Ann", "operator", now)
             due = now + timedelta(days=1)
             new = NewOnCall(duty=Duty.SUPERVISOR, name=council, phone="07700 900555", council_id=council_of[hub])
             rung = await on_call.add(conn, new, "admin", now)
@@ -119,6 +130,7 @@ async def things(town: Town) -> dict[str, tuple[str, str]]:
             "{visit_id}": visit,
             "{task_id}": task,
             "{on_call_id}": rung,
+            "{key_id}": key,
             "{ask_id}": await one(world.pool, "select id from asks where alert_id = %s", number),
             "{device_id}": await device(world, "carer" if hub == "hub-1" else "operator"),
             "{home_id}": world.homes[hub],

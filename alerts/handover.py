@@ -3,13 +3,14 @@
 The list is HSE's: open cases and their clocks, people who are away, faulty kit, what was put aside, what is out.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from alerts.responding import KIT_WORDS, Kit
 from alerts.visiting import VISIT_WORDS, VisitState
 
 WORDS_LIMIT: Final = 4000  # characters of what the one who goes says
@@ -42,7 +43,7 @@ KIND_WORDS: Final[dict[ItemKind, str]] = {
     ItemKind.TASK: "Tasks",
     ItemKind.KEY: "Keys out",
     ItemKind.VEHICLE: "Vehicles out",
-    ItemKind.KIT: "Lifting kit",
+    ItemKind.KIT: "Faulty kit of vehicles",
     ItemKind.TROUBLE: "What is wrong with the service",
 }
 
@@ -70,6 +71,8 @@ class Open:
     kit_faults: Sequence[Row] = ()
     away: Sequence[Row] = ()
     tasks: Sequence[Row] = ()
+    keys: Sequence[Row] = ()
+    vehicles: Sequence[Row] = ()
     troubles: Sequence[str] = ()
 
 
@@ -90,6 +93,8 @@ def items(found: Open, zone: ZoneInfo) -> list[Item]:
         *(_kit_fault(one, at) for one in found.kit_faults),
         *(_away(one, at) for one in found.away),
         *(_task(one, at) for one in found.tasks),
+        *(_key(one, at) for one in found.keys),
+        *(item for one in found.vehicles for item in _vehicle(one)),
     ]
 
 
@@ -131,3 +136,18 @@ def _away(one: Row, at: At) -> Item:
 
 def _task(one: Row, at: At) -> Item:
     return Item(ItemKind.TASK, f"{one['words']} (due {at(one['due_at'])})", f"/tasks#task-{one['id']}")
+
+
+def _key(one: Row, at: At) -> Item:
+    late = "overdue since" if one["overdue"] else "due back"
+    words = f"Key {one['tag']}: with {one['taken_by']} since {at(one['out_at'])}, {late} {at(one['due_at'])}"
+    return Item(ItemKind.KEY, words, f"/console/alerts/{one['alert_id']}#visits")
+
+
+def _vehicle(one: Row) -> Iterator[Item]:
+    """A vehicle that somebody has, and kit on board that does not work, also of one that stands."""
+    if one["with_whom"]:
+        yield Item(ItemKind.VEHICLE, f"{one['name']}: with {' and '.join(one['with_whom'])}", "/responders")
+    for kit in one["kit"]:
+        if kit["fault"]:
+            yield Item(ItemKind.KIT, f"{KIT_WORDS[Kit(kit['kind'])]} in {one['name']}: {kit['fault']}", "/responders")

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from psycopg.rows import dict_row
 
-from alerts import queue, tasks_store
+from alerts import keys_store, queue, tasks_store, vehicles_store
 from alerts.errors import Conflict, Incomplete
 from alerts.handover import REMARK_LIMIT, WORDS_LIMIT, Item, Open
 from telecare.db import Connection
@@ -61,6 +61,8 @@ async def open_now(conn: Connection, now: datetime, troubles: Sequence[str] = ()
         kit_faults=await _records(conn, KIT_FAULTS, values),
         away=await _records(conn, AWAY, values),
         tasks=await tasks_store.open_tasks(conn, now, _TASKS),
+        keys=await keys_store.out(conn, now),
+        vehicles=await vehicles_store.vehicles(conn, now),
         troubles=troubles,
     )
 

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
-from alerts import actions, emergency, handover_store, shelving
+from alerts import actions, emergency, handover_store, keys_store, shelving, vehicles_store
 from alerts.errors import Conflict, Incomplete
 from alerts.handover import Item, ItemKind, items
+from alerts.responding import Kit
 from telecare.errors import NotFound
 from telecare.register import person_states
 from telecare.register.person_states import Change
@@ -51,9 +52,16 @@ async def test_everything_that_is_open_is_on_the_list(world: World) -> None:
     due = world.now + timedelta(hours=24)
     fault = Change(state=PersonState.KIT_FAULT, note="The unit is dead.", due_at=due, by="operator", role=Role.OPERATOR)
     await world.act(person_states.record, person, fault, world.now)
+    (visit,) = [row[0] for row in await rows(world.pool, "select id from visits")]
+    key = await world.act(keys_store.add, world.home, "K12", "board", "operator", world.now)
+    await world.act(keys_store.sign_out, world.settings, alert, visit, key, "Sam", "Ann", "operator", world.now)
+    vehicle = await world.act(vehicles_store.add_vehicle, "Van 2", "second", world.now)
+    lifter = await world.act(vehicles_store.add_kit, vehicle, Kit.CHAIR_LIFTER, "second", world.now)
+    await world.act(vehicles_store.set_fault, lifter, "does not rise", "second", world.now)
     found = await list_of(world, "Nothing is heard from hubs.")
     assert [one.kind for one in found] == [
         ItemKind.TROUBLE, ItemKind.ALERT, ItemKind.VISIT, ItemKind.EMERGENCY, ItemKind.SHELVED, ItemKind.KIT_FAULT,
+        ItemKind.KEY, ItemKind.KIT,
     ]  # fmt: skip
     words = [one.words for one in found]
     assert words[1].startswith("Level 1: Fall detected, Mary Green, raised")
@@ -62,6 +70,8 @@ async def test_everything_that_is_open_is_on_the_list(world: World) -> None:
     assert words[3].startswith("Ambulance for Mary Green: called")
     assert "engineer at nine" in words[4]
     assert "The unit is dead." in words[5]
+    assert words[6].startswith("Key K12: with Sam since")
+    assert words[7] == "Chair lifter in Van 2: does not rise"
 
 
 async def test_who_comes_checks_each_item_and_signs(world: World) -> None:

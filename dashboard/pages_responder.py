@@ -14,7 +14,7 @@ from dashboard.api import register_id
 from dashboard.auth import GuardedRoute, visitor_of
 from dashboard.code_looks import look
 from dashboard.forms import Form
-from dashboard.pages_responders import change_shift
+from dashboard.pages_responders import change_shift, shift_forms
 from dashboard.parts import database, parts_of
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
@@ -85,7 +85,7 @@ async def _page(request: Request, status: int = 200, form: Form | None = None, *
             "coming": {state.value for state in COMING},
             "now": now,
         }
-    found = {name: Form(name) for name in (f"shift-{me}", f"away-{me}", "kit")}
+    found = {made.name: made for made in [*(shift_forms(mine, vehicles) if mine else ()), Form("kit")]}
     if form is not None:
         found[form.name] = form
     context |= {"forms": found, "wrong": form if form is not None and form.errors else None, "username": me}

@@ -1,5 +1,6 @@
 """The response team: who can be sent, what they are doing, vehicles with their kit, and keys that are out."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ from starlette.datastructures import FormData
 
 from alerts import keys_store, responders_store, shifts_store, vehicles_store
 from alerts.errors import Incomplete
-from alerts.responding import KIT_WORDS, SKILL_WORDS, Kit
+from alerts.responding import KIT_WORDS, SKILL_WORDS, Kit, Responder
 from dashboard import response_forms as forms
 from dashboard.access import SUPERVISING
 from dashboard.api import register_id
@@ -165,7 +166,9 @@ async def page(request: Request, status: int = 200, form: Form | None = None) ->
             "councils": [one.name for one in await councils.councils(conn)],
             "now": now,
         }
-    found = {made.name: made for one in team for made in [*_forms(one.username), forms.brings_form(one)]}
+    found = {
+        made.name: made for one in team for made in [*shift_forms(one, context["vehicles"]), forms.brings_form(one)]
+    }
     if form is not None:
         found[form.name] = form
     context |= {
@@ -179,5 +182,10 @@ async def page(request: Request, status: int = 200, form: Form | None = None) ->
     return parts_of(request).pages.render(request, "responders.html", status, context)
 
 
-def _forms(username: str) -> list[Form]:
-    return [Form(f"shift-{username}"), Form(f"away-{username}")]
+def shift_forms(one: Responder, vehicles: Sequence[dict[str, Any]]) -> list[Form]:
+    """The forms of somebody's shift, filled in with whom and in what they work now."""
+    now_in = next((str(each["id"]) for each in vehicles if one.shift and each["name"] == one.shift.vehicle), "")
+    return [
+        Form(f"shift-{one.username}", {"partner": one.partner, "vehicle": now_in}),
+        Form(f"away-{one.username}"),
+    ]

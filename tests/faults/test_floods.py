@@ -26,7 +26,6 @@ PRESS_S = 2.0  # a press amid a storm likewise
 DASHBOARD_MB = 100.0  # by so much the dashboard may grow for screens that do not read
 
 
-@pytest.mark.ci
 async def test_t10_more_readings_than_are_taken(stage: Stage) -> None:
     """Ingest of readings works 3 % of the time, so that they pile up in the broker; then it works again."""
     async with stage(Plan(name="T10 readings above the rate of their ingest", readings_per_s=4000)) as (made, row):

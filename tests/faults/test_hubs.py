@@ -14,7 +14,6 @@ from tests.faults.world import Plan, is_full
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
 
 
-@pytest.mark.ci
 async def test_h1_the_hubs_are_killed_at_random_moments(stage: Stage) -> None:
     """Between any two lines of the outbox is another test's; here it is any moment of a running system."""
     plan = Plan(

@@ -64,7 +64,6 @@ def _ago(seconds: float) -> datetime:
     return datetime.fromtimestamp(time.time() - seconds, UTC)
 
 
-@pytest.mark.ci
 async def test_t8_repeats_disorder_and_a_replay(stage: Stage) -> None:
     async with stage(Plan(name="T8 each alarm 1 to 4 times, in disorder, then all replayed")) as (made, row):
         capture: list[tuple[str, bytes]] = []

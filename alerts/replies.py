@@ -142,11 +142,13 @@ _QUOTED: Final = {
 
 
 async def _tell(conn: Connection, alerts: list[tuple[int, str]], reply: Reply, what: str, now: datetime) -> None:
-    """The words stand in the alert's log, and it sounds again: somebody reads them and rings."""
+    """The words stand in the alert's log; one that is open sounds again: somebody reads them and rings."""
+    still_open = await replies_store.still_open(conn, [alert_id for alert_id, _ in alerts])
     for alert_id, name in alerts:
         words = " ".join(reply.words.split())[:160]
         await store.log(conn, alert_id, now, "contact", "note", {"contact": name, "text": f"{what}: “{words}”"})
-        await store.log(conn, alert_id, now, "system", "re-sounded", {"because": f"{name} sent {what}"})
+        if alert_id in still_open:
+            await store.log(conn, alert_id, now, "system", "re-sounded", {"because": f"{name} sent {what}"})
     await store.publish_changes(conn, [alert_id for alert_id, _ in alerts], now)
 
 

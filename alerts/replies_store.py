@@ -75,6 +75,15 @@ async def open_alerts(conn: Connection, contacts: Collection[UUID]) -> list[tupl
     return [(row[0], row[1]) for row in await cursor.fetchall()]
 
 
+async def still_open(conn: Connection, alert_ids: Collection[int]) -> set[int]:
+    """Which of these alerts have not ended; nobody ends them until the transaction does."""
+    cursor = await conn.execute(
+        "select id from alerts where id = any(%s) and closed_at is null order by id for no key update",
+        (list(alert_ids),),
+    )
+    return {row[0] for row in await cursor.fetchall()}
+
+
 async def name_of(conn: Connection, contact_id: UUID) -> str:
     """A contact's name."""
     row = await (await conn.execute("select name from contacts where id = %s", (contact_id,))).fetchone()

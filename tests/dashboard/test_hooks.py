@@ -323,6 +323,10 @@ async def test_a_key_that_comes_when_all_is_over_changes_nothing(lines: Lines) -
     await lines.world.close(number)
     assert (await lines.gateway({"event": "key", "id": given, "key": "1"})).json() == {"taken": "too-late"}
     assert (await lines.answers())[0] == (None, None)
+    log = await lines.log(number)
+    assert (await lines.gateway({"event": "key", "id": given, "key": "9"})).json() == {"taken": "not-understood"}
+    note = ("note", "a key in a call, which was not understood: “9”")
+    assert await lines.log(number) == [*log, note]  # kept, and nothing sounds for what has ended
 
 
 async def test_the_gateway_tells_what_became_of_a_call_by_its_name_or_ours(lines: Lines) -> None:

@@ -21,8 +21,9 @@ from telecare.ids import uuid7
 from telecare.register import homes
 from telecare.register.person_states import Change
 from telecare.vocabulary import Cause, ConfirmedBy, Kind, Outcome, PersonState, Role
+from tests.simulation.broken import Broken
 from tests.simulation.people import LINK, OPERATORS, SUPERVISOR, ZONE, Contact, Person
-from tests.simulation.watch import CLOCK, STAFF_ENDS, Broken, Case
+from tests.simulation.watch import CLOCK, STAFF_ENDS, Case
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

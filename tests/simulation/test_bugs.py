@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.simulation.broken import Broken
 from tests.simulation.bugs import BUGS, Bug
-from tests.simulation.watch import Broken
 from tests.simulation.world import world_of
 
 SEED, MOST_DAYS = 6, 6.0

@@ -29,9 +29,10 @@ from telecare.clock import SystemClock
 from telecare.db import Connection
 from telecare.errors import NotFound, Refused
 from telecare.settings import Settings
+from tests.simulation.broken import Broken
 from tests.simulation.lines import FAST, Crash, OnePool, Plain, open_line, together
 from tests.simulation.people import Contact, Person, Telephones, settle_in
-from tests.simulation.watch import DEADLINE, ERROR, Broken, Watch
+from tests.simulation.watch import DEADLINE, ERROR, Watch
 
 REFUSALS = (Conflict, Incomplete, NotFound, Refused)
 STEPS = {name: f"{name}_step" for name in ("take", "deadline", "rise", "ask", "call", "visit", "emergency", "message")}

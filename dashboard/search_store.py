@@ -20,8 +20,7 @@ _FOUND: Final = """
               select max(case when one = asked then 4
                               when starts_with(one, asked) then 3
                               when length(asked) > 2 and asked ~ '^[[:alpha:]]+$' and one ~ '^[[:alpha:]]+$'
-                                   and (dmetaphone(one) in (dmetaphone(asked), dmetaphone_alt(asked))
-                                        or dmetaphone_alt(one) = dmetaphone(asked)) then 1 end) as hit
+                                   and sounds_alike(one, asked) then 1 end) as hit
                 from unnest(known) as one) as best) as found
 """
 _PLACE: Final = "h.address, h.postcode, replace(h.postcode, ' ', '')"

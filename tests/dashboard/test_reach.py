@@ -17,7 +17,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from alerts import actions, calls, keys_store, tasks_store
+from alerts import actions, calls, handover_store, keys_store, tasks_store
 from alerts.emergency import Service
 from dashboard.access import ACCESS, Access, Reach
 from telecare.db import database_now
@@ -119,6 +119,7 @@ async def things(town: Town) -> dict[str, tuple[str, str]]:
             due = now + timedelta(days=1)
             new = NewOnCall(duty=Duty.SUPERVISOR, name=council, phone="07700 900555", council_id=council_of[hub])
             rung = await on_call.add(conn, new, "admin", now)
+            given = await handover_store.give(conn, "operator", "All is well", [], now)
             task = await tasks_store.add(conn, "Ring", due, "operator", now, person_id=world.people[hub])
         episode = await town.add_episode(world.people[hub], council, TODAY, **GOOD | {"started_on": "1/1/2025"})
         async with world.browser_session(council) as browser:
@@ -131,6 +132,7 @@ async def things(town: Town) -> dict[str, tuple[str, str]]:
             "{task_id}": task,
             "{on_call_id}": rung,
             "{key_id}": key,
+            "{handover_id}": given,
             "{ask_id}": await one(world.pool, "select id from asks where alert_id = %s", number),
             "{device_id}": await device(world, "carer" if hub == "hub-1" else "operator"),
             "{home_id}": world.homes[hub],

@@ -163,10 +163,10 @@ async def end(conn: Connection, person_id: UUID, contact_id: UUID, why: str, who
         NotFound: the person has no such contact (any more).
         Refused: it is not said why.
     """
-    if not why.strip() or len(why) > WORDS_LIMIT or "\0" in why:
-        raise Refused(f"Write down why, in at most {WORDS_LIMIT} characters")
     await _places(conn, person_id)
     contact = await locked(conn, person_id, contact_id)
+    if not why.strip() or len(why) > WORDS_LIMIT or "\0" in why:
+        raise Refused(f"Write down why, in at most {WORDS_LIMIT} characters")
     await conn.execute(
         "update contacts set ended_at = %s, ended_by = %s, ended_why = %s where id = %s",
         (now, who, why.strip(), contact_id),
@@ -184,10 +184,13 @@ async def restore(conn: Connection, person_id: UUID, contact_id: UUID, who: str,
     """Make somebody a contact again, at the place that they had, with all that was known of them: their name.
 
     Raises:
-        NotFound: the person never had such a contact, or has them now.
-        Refused: there are too many contacts.
+        NotFound: the person never had such a contact.
+        Refused: they are a contact now, or there are too many.
     """
-    _room_for_one(await _places(conn, person_id))
+    places = await _places(conn, person_id)
+    if contact_id in places:
+        raise Refused("This is a contact already")
+    _room_for_one(places)
     cursor = await conn.execute(
         """update contacts set ended_at = null, ended_by = null, ended_why = null
             where id = %s and person_id = %s and ended_at is not null returning name""",

@@ -61,6 +61,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
         "do": "absence", "first": "1/1/2027", "last": "2/1/2027", "why": "holiday",
     },
     "POST /people/{person_id}/contacts/{contact_id}/consent": {"said": "On the phone", "alerts": "yes"},
+    "POST /api/people/{person_id}/contacts/{contact_id}/end": {"why": " "},
     "POST /carer/asks/{ask_id}": {"answer": "cannot"},
 }  # fmt: skip
 Ask = Callable[[str, str], Awaitable[httpx.Response]]

@@ -56,7 +56,7 @@ async def test_a_contact_is_taken_off_the_plan_with_a_reason_and_brought_back(se
             422,
         )
     assert (await sent(served, f"/contacts/{susan}/restore"))[0] == 303
-    assert (await sent(served, f"/contacts/{susan}/restore"))[0] == 422
+    assert (await sent(served, f"/contacts/{susan}/restore"))[0] == 409
     text = await page(served, plan, "supervisor")
     assert f'id="contact-{susan}"' in text
     assert f'id="contact-{tom}"' not in text

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from tests.simulation.world import World, world_of
 
 DAYS = float(os.environ.get("SIM_DAYS", "500"))  # of each world; four worlds are a run
-BUSY = 0.6  # of a site's ordinary days: so that 2,000 of them take a few minutes
+BUSY = 0.35  # of a site's ordinary days: so that 2,000 of them take a few minutes
 
 
 Record = Callable[[str, object], None]

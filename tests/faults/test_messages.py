@@ -127,7 +127,6 @@ async def _replay(made: World, raw: RawHubs, capture: list[tuple[str, bytes]], f
     figures["replayed"] = len(capture)
 
 
-@pytest.mark.ci
 async def test_t9_messages_that_are_none(stage: Stage) -> None:
     async with stage(Plan(name="T9 fuzz: wrong shapes, NaN, 64 KB, bad UTF-8, others' topics")) as (made, row):
         fuzz = Fuzz(made.rng)

@@ -35,7 +35,7 @@ _LEAD_S: Final = 3.0
 _BROWSER_PRESSES: Final = 30
 _USER: Final = "bench-console"
 _READY_WITHIN_S: Final = 60.0
-_EVENTS: Final = "select n, extract(epoch from at)::float8 from alert_events where n > %s order by n"
+_EVENTS: Final = "select n, extract(epoch from at)::float8 from alert_events where n > %s and n <= %s order by n"
 Seen = list[dict[int, float]]  # for each console: by the number of a change, when it had come (seconds since 1970)
 
 
@@ -69,11 +69,12 @@ async def measure(settings: Settings, wish: argparse.Namespace) -> dict[str, Any
             first = await _newest(conn)
             stored_per_s = await town.press_steadily(conn, coming, wish.rate, time.time() + _LEAD_S)
             await town.until_none(conn, "select count(*) from alarms_waiting")
+            last = await _newest(conn)
             await asyncio.sleep(2)
             pipe.send("stop")
             seen: Seen = await asyncio.to_thread(pipe.recv)
         after = used_s(os.getpid())
-        found |= await _told(conn, first, seen) | {"stored_per_s": round(stored_per_s, 1)}
+        found |= await _told(conn, first, last, seen) | {"stored_per_s": round(stored_per_s, 1)}
         found["cpu_s_by_part"] = {part: round(after[part] - before[part], 1) for part in after}
     return found
 
@@ -93,9 +94,9 @@ async def _newest(conn: Connection) -> int:
     return int(row[0])
 
 
-async def _told(conn: Connection, first: int, seen: Seen) -> dict[str, Any]:
+async def _told(conn: Connection, first: int, last: int, seen: Seen) -> dict[str, Any]:
     """How late the last console had each change, and whether any lacks one."""
-    rows = await (await conn.execute(_EVENTS, (first,))).fetchall()
+    rows = await (await conn.execute(_EVENTS, (first, last))).fetchall()
     late = [1000 * (max(one[n] for one in seen) - at) for n, at in rows if all(n in one for one in seen)]
     return {
         "changes": len(rows),

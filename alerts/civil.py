@@ -27,10 +27,16 @@ def soon_by_day(at: datetime, zone: ZoneInfo) -> datetime:
     return due if is_day else next_morning(at, zone)
 
 
-def civil_hour(at: datetime, zone: ZoneInfo, quiet_from: time, quiet_until: time) -> datetime:
-    """From when a message that asks for nothing may be sent: at once, or when the contact's quiet hours end."""
-    is_quiet = _is_within(at.astimezone(zone).time(), quiet_from, quiet_until)
-    return _next(at, quiet_until, zone) if is_quiet else at
+def civil_hour(at: datetime, zone: ZoneInfo, *quiet: tuple[time, time]) -> datetime:
+    """From when a message that asks for nothing may be sent: at once, or when all the contact's quiet hours end.
+
+    Each of `quiet` is a beginning and an end. Hours that leave no time of day free count once.
+    """
+    for _ in quiet:
+        for begin, end in quiet:
+            if _is_within(at.astimezone(zone).time(), begin, end):
+                at = _next(at, end, zone)
+    return at
 
 
 def _is_within(at: time, begin: time, end: time) -> bool:

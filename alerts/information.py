@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from psycopg.rows import class_row
 
 from alerts import asks_store
+from alerts.availability import CHILD_NIGHT
 from alerts.civil import civil_hour
 from alerts.texts import fault_over_text, fault_text
 from telecare.db import Connection
@@ -27,6 +28,7 @@ class _Contact:
     person: str  # as the person is known
     quiet_from: time
     quiet_until: time
+    under_18: bool
     timezone: str
     state_id: int  # the newest record of how the person stands
     told_key: str | None  # of the newest message to them about a fault
@@ -35,7 +37,7 @@ class _Contact:
 
 _MAY_KNOW: Final = """
     select c.id, c.name, c.phone, coalesce(nullif(p.known_as, ''), split_part(p.name, ' ', 1)) as person,
-           c.quiet_from, c.quiet_until, z.timezone,
+           c.quiet_from, c.quiet_until, c.under_18, z.timezone,
            (select max(id) from person_states where person_id = p.id) as state_id,
            t.idempotency_key as told_key, coalesce(t.state = 'failed' and t.attempts = 0, false) as told_withdrawn
       from contacts c
@@ -84,8 +86,31 @@ async def tell_fault_over(conn: Connection, settings: Settings, person_id: UUID,
 
 
 async def _tell(conn: Connection, one: _Contact, body: str, key: str, now: datetime) -> None:
-    send_at = civil_hour(now, ZoneInfo(one.timezone), one.quiet_from, one.quiet_until)
+    send_at = _may_be_told(now, one.timezone, one.quiet_from, one.quiet_until, under_18=one.under_18)
     await asks_store.queue_message(conn, one.id, one.phone, body, PURPOSE, key, now, None, send_at=send_at)
+
+
+def _may_be_told(now: datetime, timezone: str, quiet_from: time, quiet_until: time, *, under_18: bool) -> datetime:
+    """From when a contact may be told what asks for nothing; nobody under 18 in the night, whatever their own hours."""
+    quiet = [(quiet_from, quiet_until), *([CHILD_NIGHT] if under_18 else [])]
+    return civil_hour(now, ZoneInfo(timezone), *quiet)
+
+
+async def held_until(conn: Connection, contact_id: UUID, now: datetime) -> datetime | None:
+    """Until when a message that asks for nothing is not sent to this contact; None where it may be sent now.
+
+    Asked at every try: one that failed in the evening is not made again in the night.
+    """
+    cursor = await conn.execute(
+        """select z.timezone, c.quiet_from, c.quiet_until, c.under_18 from contacts c
+             join people p on p.id = c.person_id join homes h on h.id = p.home_id join councils z on z.id = h.council_id
+            where c.id = %s""",
+        (contact_id,),
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    until = _may_be_told(now, *row[:3], under_18=row[3])
+    return until if until > now else None
 
 
 def _first(name: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from alerts import on_call_store, push_store, sending_store, store, taking_store
+from alerts import information, on_call_store, push_store, sending_store, store, taking_store
 from alerts.delivery import Attempt, End, Next, Outcome, Rules, Send, decide
 from alerts.providers import (
     Devices,
@@ -146,8 +146,9 @@ async def _settle(
     if not isinstance(following, Send):
         await _write_down(conn, settings, message, following, attempts, now)
         return None
-    if not may_begin:
-        await sending_store.set_state(conn, message.id, "pending", now, until=now)
+    held = await _held(conn, message, now)
+    if held is not None or not may_begin:
+        await sending_store.set_state(conn, message.id, "pending", now, until=held or now)
         return None
     provider = next(one for one in providers if one.name == following.provider)
     deadline = now + 2 * timedelta(seconds=settings.message_try_s)
@@ -158,6 +159,13 @@ async def _settle(
         subscriptions=await push_store.subscriptions(conn, message.contact_id) if message.channel == "push" else (),
     )  # fmt: skip
     return _Handing(message, provider, outgoing)
+
+
+async def _held(conn: Connection, message: Message, now: datetime) -> datetime | None:
+    """Until when it waits, because it asks for nothing and it is night where it goes; None: it does not."""
+    if message.purpose != information.PURPOSE or message.contact_id is None:
+        return None
+    return await information.held_until(conn, message.contact_id, now)
 
 
 def _may_have_gone_through(attempts: list[Attempt], provider: str) -> bool:

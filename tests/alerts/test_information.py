@@ -78,3 +78,36 @@ async def test_who_does_not_want_texts_gets_none(line: Line) -> None:
     await rows(line.pool, "update contacts set channels = '{voice}' where place = 1 returning 1")
     await faulty_at_night(line)
     assert await rows(line.pool, "select * from messages") == []
+
+
+async def test_nobody_under_18_is_told_in_the_night_whatever_their_own_hours(line: Line) -> None:
+    await rows(
+        line.pool,
+        """update contacts set under_18 = true, at_night = false, quiet_from = '00:00', quiet_until = '00:00'
+            where place = 1 returning 1""",
+    )
+    await faulty_at_night(line)
+    assert await rows(line.pool, "select state, next_try_at from messages") == [("pending", MORNING)]
+
+
+async def test_what_could_not_be_sent_in_the_evening_is_not_tried_again_in_the_night(line: Line) -> None:
+    await choose(line, sms_providers="notify")
+    await faulty_at_night(line)
+    evening = MORNING.replace(hour=21, minute=59, second=55)
+    await rows(line.pool, "update messages set next_try_at = %s returning 1", evening)
+    line.company.notify = "error"
+    line.now = evening
+    assert await line.engine.message_step()
+    assert await line.tries() == [("notify", "unavailable")]
+    line.company.notify = "accept"
+    line.now = evening + timedelta(seconds=30)
+    while await line.engine.message_step():
+        pass
+    assert await line.tries() == [("notify", "unavailable")]
+    assert await rows(line.pool, "select state, next_try_at from messages") == [
+        ("pending", MORNING + timedelta(days=1))
+    ]
+    line.now = MORNING + timedelta(days=1)
+    while await line.engine.message_step():
+        pass
+    assert [how for _, how in await line.tries()] == ["unavailable", "accepted"]

@@ -60,11 +60,20 @@ def test_what_is_missing_is_made_once_and_what_has_lost_its_reason_ends() -> Non
     ],
 )
 def test_what_asks_for_nothing_waits_for_the_end_of_the_quiet_hours(at: datetime, expected: datetime) -> None:
-    assert civil_hour(at, LONDON, time(22), time(7)) == expected
+    assert civil_hour(at, LONDON, (time(22), time(7))) == expected
 
 
 def test_the_same_time_twice_is_no_quiet_hour() -> None:
-    assert civil_hour(NOON, LONDON, time(7), time(7)) == NOON
+    assert civil_hour(NOON, LONDON, (time(7), time(7))) == NOON
+
+
+def test_several_quiet_hours_are_waited_for_one_after_the_other() -> None:
+    late, early = (time(22), time(7)), (time(6), time(8, 30))
+    at = datetime(2026, 11, 24, 23, tzinfo=UTC)
+    for spans in ((late, early), (early, late)):
+        assert civil_hour(at, LONDON, *spans) == datetime(2026, 11, 25, 8, 30, tzinfo=UTC)
+    always = (time(7), time(22))
+    assert civil_hour(at, LONDON, late, always) > at  # no hour is free: some day it is said all the same
 
 
 def test_what_the_night_leaves_is_due_at_ten() -> None:

@@ -43,8 +43,8 @@ async def plan_of(conn: Connection, person_id: UUID) -> Plan | None:
 
 
 async def all_plans(conn: Connection) -> dict[UUID, Plan]:
-    """The plan of everyone who is with the service."""
-    return await _plans(conn, "", {})
+    """The plan of everyone who is with the service and has an alarm: no alarm comes from a home without a hub."""
+    return await _plans(conn, "and exists (select 1 from hubs u where u.home_id = h.id)", {})
 
 
 async def gaps_within(conn: Connection, now: datetime, hours: float = GAPS_AHEAD_H) -> dict[UUID, list[Span]]:

@@ -20,7 +20,7 @@ from dashboard.auth import GuardedRoute, begin_session, find_visitor, from_anoth
 from dashboard.carer_words import all_well, happened
 from dashboard.errors import StaleForm, TooManyLogins
 from dashboard.parts import database, parts_of
-from dashboard.views import ZONE, short_time
+from dashboard.words import ZONE, short_time
 from telecare.db import Connection
 from telecare.errors import NotFound, Refused
 from telecare.register import carers

@@ -19,7 +19,7 @@ from dashboard.outcomes.pages import chosen_councils
 from dashboard.parts import database, parts_of
 from dashboard.performance import Line, chatter_words, flood_words, lines
 from dashboard.plain import plain
-from dashboard.views import ZONE
+from dashboard.words import ZONE
 from telecare.db import Connection
 from telecare.register.councils import Council
 

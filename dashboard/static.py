@@ -38,6 +38,7 @@ OURS: Final = (
     "page.js",
     "progress.js",
     "console.js",
+    "sound.js",
     "answers.js",
     "trouble.js",
     "present.js",

@@ -51,35 +51,28 @@ create table on_call_need_messages (
 );
 create index on_call_need_messages_by_message on on_call_need_messages (message_id);
 
--- A test message that arrived, or did not, says whether the way works: also to somebody on call.
-create or replace function a_test_message_tests_the_way() returns trigger language plpgsql as $$
+-- A test message that arrived, or did not, says whether the way works: also to somebody on call, as to a contact (0013).
+create function a_test_on_call_tests_the_way() returns trigger language plpgsql as $$
 declare
     at timestamptz := coalesce(new.sent_at, new.created_at);
 begin
-    -- A message that was handed over counts until it is known not to have arrived. A failure is dated by the message: that of
-    -- an older one does not undo a newer one that arrived.
-    if new.on_call_id is not null then
-        if new.state in ('sent', 'delivered') then
-            insert into on_call_ways (on_call_id, channel, address, tested_at)
-            values (new.on_call_id, new.channel, new.recipient, at)
-            on conflict (on_call_id, channel, address) do update set tested_at = excluded.tested_at
-             where on_call_ways.tested_at is null or on_call_ways.tested_at < excluded.tested_at;
-        elsif new.state in ('failed', 'stale') then
-            insert into on_call_ways (on_call_id, channel, address, failed_at)
-            values (new.on_call_id, new.channel, new.recipient, at + interval '1 microsecond')
-            on conflict (on_call_id, channel, address) do update set failed_at = excluded.failed_at
-             where on_call_ways.failed_at is null or on_call_ways.failed_at < excluded.failed_at;
-        end if;
-    elsif new.state in ('sent', 'delivered') then
-        insert into contact_ways (contact_id, channel, address, tested_at)
-        values (new.contact_id, new.channel, new.recipient, at)
-        on conflict (contact_id, channel, address) do update set tested_at = excluded.tested_at
-         where contact_ways.tested_at is null or contact_ways.tested_at < excluded.tested_at;
+    if new.state in ('sent', 'delivered') then
+        insert into on_call_ways (on_call_id, channel, address, tested_at)
+        values (new.on_call_id, new.channel, new.recipient, at)
+        on conflict (on_call_id, channel, address) do update set tested_at = excluded.tested_at
+         where on_call_ways.tested_at is null or on_call_ways.tested_at < excluded.tested_at;
     elsif new.state in ('failed', 'stale') then
-        insert into contact_ways (contact_id, channel, address, failed_at)
-        values (new.contact_id, new.channel, new.recipient, at + interval '1 microsecond')
-        on conflict (contact_id, channel, address) do update set failed_at = excluded.failed_at
-         where contact_ways.failed_at is null or contact_ways.failed_at < excluded.failed_at;
+        insert into on_call_ways (on_call_id, channel, address, failed_at)
+        values (new.on_call_id, new.channel, new.recipient, at + interval '1 microsecond')
+        on conflict (on_call_id, channel, address) do update set failed_at = excluded.failed_at
+         where on_call_ways.failed_at is null or on_call_ways.failed_at < excluded.failed_at;
     end if;
     return null;
 end $$;
+create trigger messages_test_the_way_on_call after insert or update of state on messages
+    for each row when (new.purpose = 'test' and new.recipient <> '' and new.on_call_id is not null)
+    execute function a_test_on_call_tests_the_way();
+drop trigger messages_test_the_way on messages;
+create trigger messages_test_the_way after insert or update of state on messages
+    for each row when (new.purpose = 'test' and new.recipient <> '' and new.contact_id is not null)
+    execute function a_test_message_tests_the_way();

@@ -54,47 +54,26 @@ end $$;
 create trigger push_deliveries_test_the_way after insert or update of shown_at on push_deliveries
     for each row when (new.shown_at is not null) execute function a_device_that_shows_a_test_is_a_way();
 
--- As before (0017), but of a push message the devices speak for themselves: handed over is not shown, and one that shows
--- nothing before the message has ended has failed.
-create or replace function a_test_message_tests_the_way() returns trigger language plpgsql as $$
+-- Of a push message the devices speak for themselves: handed over is not shown, and one that shows nothing before the message
+-- has ended has failed.
+create function a_test_push_tests_the_devices() returns trigger language plpgsql as $$
 begin
-    if new.channel = 'push' then
-        if new.state in ('failed', 'stale') then
-            insert into contact_ways (contact_id, channel, address, failed_at)
-            select distinct c.id, 'push', s.id::text, coalesce(new.sent_at, new.created_at) + interval '1 microsecond'
-              from message_attempts t
-              join push_deliveries d on d.attempt_id = t.id and d.shown_at is null
-              join push_subscriptions s on s.id = d.subscription_id and s.gone_at is null
-              join contacts c on c.staff_id = s.staff_id
-             where t.message_id = new.id
-            on conflict (contact_id, channel, address) do update set failed_at = excluded.failed_at
-             where contact_ways.failed_at is null or contact_ways.failed_at < excluded.failed_at;
-        end if;
-    elsif new.on_call_id is not null then
-        if new.state in ('sent', 'delivered') then
-            insert into on_call_ways (on_call_id, channel, address, tested_at)
-            values (new.on_call_id, new.channel, new.recipient, coalesce(new.sent_at, new.created_at))
-            on conflict (on_call_id, channel, address) do update set tested_at = excluded.tested_at
-             where on_call_ways.tested_at is null or on_call_ways.tested_at < excluded.tested_at;
-        elsif new.state in ('failed', 'stale') then
-            insert into on_call_ways (on_call_id, channel, address, failed_at)
-            values (new.on_call_id, new.channel, new.recipient, coalesce(new.sent_at, new.created_at) + interval '1 microsecond')
-            on conflict (on_call_id, channel, address) do update set failed_at = excluded.failed_at
-             where on_call_ways.failed_at is null or on_call_ways.failed_at < excluded.failed_at;
-        end if;
-    -- A message that was handed over counts until it is known not to have arrived.
-    elsif new.state in ('sent', 'delivered') then
-        insert into contact_ways (contact_id, channel, address, tested_at)
-        values (new.contact_id, new.channel, new.recipient, coalesce(new.sent_at, new.created_at))
-        on conflict (contact_id, channel, address) do update set tested_at = excluded.tested_at
-         where contact_ways.tested_at is null or contact_ways.tested_at < excluded.tested_at;
-    elsif new.state in ('failed', 'stale') then
-        -- Dated by the message: the failure of an older one does not undo a newer one that arrived.
-        insert into contact_ways (contact_id, channel, address, failed_at)
-        values (new.contact_id, new.channel, new.recipient, coalesce(new.sent_at, new.created_at) + interval '1 microsecond')
-        on conflict (contact_id, channel, address) do update set failed_at = excluded.failed_at
-         where contact_ways.failed_at is null or contact_ways.failed_at < excluded.failed_at;
-    end if;
+    insert into contact_ways (contact_id, channel, address, failed_at)
+    select distinct c.id, 'push', s.id::text, coalesce(new.sent_at, new.created_at) + interval '1 microsecond'
+      from message_attempts t
+      join push_deliveries d on d.attempt_id = t.id and d.shown_at is null
+      join push_subscriptions s on s.id = d.subscription_id and s.gone_at is null
+      join contacts c on c.staff_id = s.staff_id
+     where t.message_id = new.id
+    on conflict (contact_id, channel, address) do update set failed_at = excluded.failed_at
+     where contact_ways.failed_at is null or contact_ways.failed_at < excluded.failed_at;
     return null;
 end $$;
+create trigger messages_test_the_devices after insert or update of state on messages
+    for each row when (new.purpose = 'test' and new.channel = 'push' and new.state in ('failed', 'stale'))
+    execute function a_test_push_tests_the_devices();
+drop trigger messages_test_the_way on messages;
+create trigger messages_test_the_way after insert or update of state on messages
+    for each row when (new.purpose = 'test' and new.recipient <> '' and new.contact_id is not null and new.channel <> 'push')
+    execute function a_test_message_tests_the_way();
 delete from contact_ways where channel = 'push';

@@ -19,7 +19,7 @@ from dashboard.outcomes.pages import chosen_councils
 from dashboard.outcomes.reports import BUILDERS, Report, make
 from dashboard.parts import database
 from dashboard.plain import plain
-from dashboard.views import ZONE
+from dashboard.words import ZONE
 from telecare.errors import NotFound
 
 

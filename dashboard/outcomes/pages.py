@@ -13,7 +13,7 @@ from dashboard.outcomes import counting, definitions
 from dashboard.outcomes.chart import Line, key, line_chart
 from dashboard.outcomes.reports import BUILDERS, WHOLE, Report, make
 from dashboard.parts import database, parts_of
-from dashboard.views import ZONE
+from dashboard.words import ZONE
 from telecare.db import Connection
 from telecare.errors import NotFound
 from telecare.register.councils import Council, councils

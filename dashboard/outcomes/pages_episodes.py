@@ -18,7 +18,7 @@ from dashboard.outcomes.domain import DAY, FIELD_WORDS, FIELDS, GOALS, Episode, 
 from dashboard.outcomes.pages import chosen_councils, own_council
 from dashboard.outcomes.store import Kept
 from dashboard.parts import database, parts_of
-from dashboard.views import ZONE
+from dashboard.words import ZONE
 from telecare.db import Connection
 from telecare.errors import Refused
 from telecare.register import councils as register

@@ -1,13 +1,12 @@
 // The live console: hears of changes, sounds for those that wait, and says loudly when it hears nothing any more.
 
+import { neverMuted, showSound, soundForWaiting, soundOnce, toneOfLostLine } from "./sound.js";
 import { isGrave, showTroubles, troublesByHealth } from "./trouble.js";
 
 const SILENT_AFTER = 12_000; // ms without a sign of life: the line is dead
 const POLL_EVERY = 5_000; // ms, while it is
 const COUNTS_EVERY = 15_000; // ms: the line about homes changes without an alert
 const SAY_EVERY = 5_000; // ms between polite announcements
-const SOUND_EVERY = { 1: 6_000, 2: 15_000 }; // ms; level 3 sounds once, level 4 not at all
-const SILENCE_FOR = 60_000; // ms at most
 
 const find = (id) => document.getElementById(id);
 const queue = find("queue");
@@ -54,7 +53,7 @@ function notice(alert, before) {
   const backInQueue = before && before.state !== "raised" && alert.state === "raised";
   const rose = before && alert.priority < before.priority;
   if (!isNew && !moreAlarms && !backInQueue && !rose) return;
-  if (alert.priority === 1) silentUntil = 0; // a new emergency is never muted
+  if (alert.priority === 1) neverMuted(); // a new emergency sounds
   if (alert.priority < 4) soundOnce(alert.priority);
   announce(alert, isNew ? "New" : moreAlarms ? "Another alarm" : rose ? "More urgent now" : "Back in the queue");
 }
@@ -81,9 +80,14 @@ function waiting() {
   return [...open.values()].filter((alert) => alert.state === "raised" && alert.priority < 4);
 }
 
+function levelsThatSound() {
+  const levels = waiting().map((alert) => alert.priority);
+  return isGrave() ? [...levels, 1] : levels;
+}
+
 function hearTroubles(troubles) {
   if (!showTroubles(troubles)) return;
-  silentUntil = 0; // as a new emergency: never muted
+  neverMuted(); // as a new emergency
   soundOnce(1);
   find("urgent").textContent = `Alarms may not reach you. ${troubles.find((one) => one.grave).words}`;
 }
@@ -261,102 +265,6 @@ function ago(seconds) {
   return `${Math.floor(seconds / 86400)} days ago`;
 }
 
-// ---------------------------------------------------------------- sound
-
-let audio = null;
-let shift = sessionStorage.getItem("shift") === "on";
-let silentUntil = 0;
-let soundedAt = { 1: 0, 2: 0 };
-
-function pulses(times, pitch) {
-  if (!audio || audio.state !== "running") return;
-  for (const time of times) {
-    const tone = audio.createOscillator();
-    const loudness = audio.createGain();
-    const at = audio.currentTime + time;
-    tone.frequency.value = pitch;
-    loudness.gain.setValueAtTime(0, at);
-    loudness.gain.linearRampToValueAtTime(0.4, at + 0.02);
-    loudness.gain.setValueAtTime(0.4, at + 0.13);
-    loudness.gain.linearRampToValueAtTime(0, at + 0.16);
-    tone.connect(loudness).connect(audio.destination);
-    tone.start(at);
-    tone.stop(at + 0.2);
-  }
-}
-
-const PATTERNS = {
-  1: () => pulses([0, 0.25, 0.5, 1, 1.25], 880), // 3 + 2
-  2: () => pulses([0, 0.3, 0.6], 660), // 3
-  3: () => pulses([0], 520), // 1
-  lost: () => pulses([0, 0.2], 330), // the line is dead
-};
-
-function soundOnce(level) {
-  if (Date.now() < silentUntil) return;
-  PATTERNS[level]();
-  if (level in soundedAt) soundedAt[level] = Date.now();
-}
-
-function soundForWaiting(now) {
-  if (now < silentUntil) return;
-  const levels = waiting().map((alert) => alert.priority);
-  if (isGrave()) levels.push(1);
-  for (const level of [1, 2]) {
-    if (levels.includes(level) && now - soundedAt[level] >= SOUND_EVERY[level]) {
-      soundOnce(level);
-      return;
-    }
-  }
-}
-
-async function startShift() {
-  audio ??= new AudioContext();
-  await audio.resume();
-  shift = true;
-  sessionStorage.setItem("shift", "on");
-  PATTERNS[3]();
-  find("heard").hidden = false;
-  showSound();
-}
-
-function showSound() {
-  const bar = find("sound");
-  const running = audio !== null && audio.state === "running";
-  const silent = Math.ceil((silentUntil - Date.now()) / 1000);
-  let words = "Sound off: start your shift";
-  let state = "off";
-  if (shift && !running) [words, state] = ["Sound blocked: press Start shift", "blocked"];
-  else if (shift && silent > 0) [words, state] = [`Silent for ${silent} s`, "muted"];
-  else if (shift) [words, state] = ["Sound on", "on"];
-  if (bar.dataset.state !== state || find("sound-words").textContent !== words) {
-    bar.dataset.state = state;
-    find("sound-words").textContent = words;
-  }
-  find("start-shift").hidden = shift && running;
-  find("silence").hidden = !(shift && running) || silent > 0;
-}
-
-find("start-shift").addEventListener("click", startShift);
-find("silence").addEventListener("click", () => {
-  silentUntil = Date.now() + SILENCE_FOR;
-  showSound();
-});
-find("heard-yes").addEventListener("click", () => (find("heard").hidden = true));
-find("heard-no").addEventListener("click", () => {
-  PATTERNS[2]();
-  find("sound-words").textContent = "Check the loudspeaker and its volume, then answer again";
-});
-// A browser lets sound begin only with a click or a key: any one does, once the shift has been started.
-for (const gesture of ["pointerdown", "keydown"]) {
-  document.addEventListener(gesture, async () => {
-    if (!shift || audio?.state === "running") return;
-    audio ??= new AudioContext();
-    await audio.resume();
-    showSound();
-  });
-}
-
 // ---------------------------------------------------------------- the line
 
 let source = null;
@@ -423,7 +331,7 @@ function watch(now) {
   if (ended) {
     if (now - polledAt >= POLL_EVERY) {
       polledAt = now;
-      PATTERNS.lost();
+      toneOfLostLine();
     }
     return;
   }
@@ -431,12 +339,12 @@ function watch(now) {
   if (!lost) {
     lost = true;
     find("urgent").textContent = "This screen is not live. Alerts may be missing.";
-    PATTERNS.lost();
+    toneOfLostLine();
   }
   showLine("lost", `Not live for ${Math.floor((now - signAt) / 1000)} s: alerts may be missing. Trying again`);
   if (now - polledAt >= POLL_EVERY) {
     polledAt = now;
-    PATTERNS.lost();
+    toneOfLostLine();
     if (source.readyState === EventSource.CLOSED || now - signAt > 3 * SILENT_AFTER) {
       connect();
     }
@@ -452,7 +360,7 @@ async function poll() {
 function tick() {
   const now = Date.now();
   watch(now);
-  soundForWaiting(now);
+  soundForWaiting(now, levelsThatSound());
   sayPolitely(now);
   tellTime();
   showSound();
@@ -471,9 +379,6 @@ function startTicking() {
   }
 }
 
-if (shift) {
-  audio = new AudioContext(); // may stay suspended until the first click
-}
 find("without-script").remove();
 showLine("connecting", "Connecting");
 connect();

@@ -19,6 +19,7 @@ from telecare.errors import NotFound, Refused
 from telecare.ids import uuid7
 from telecare.phones import REGION, e164
 from telecare.register.councils import councils
+from telecare.register.rota import note_way
 from telecare.rota import DUTY_WORDS, Channel, Duty, Window, window_problem
 
 WORDS_LIMIT: Final = 200  # characters of a name, an address
@@ -178,16 +179,7 @@ async def note_test(
     """
     async with conn.transaction():
         person = await locked(conn, on_call_id)
-        address = person["email"] if channel is Channel.EMAIL else person["phone"]
-        if channel is Channel.PUSH or not address:
-            raise Refused("There is no such way to them")
-        column = "tested_at" if arrived else "failed_at"
-        await conn.execute(
-            f"""insert into on_call_ways (on_call_id, channel, address, {column}) values (%s, %s, %s, %s)
-                on conflict (on_call_id, channel, address) do update set {column} = excluded.{column}""".encode(),  # noqa: S608
-            (on_call_id, channel.value, address, now),
-        )
-        detail = {"text": f"{channel.value}: {'arrived' if arrived else 'did not arrive'}"}
+        detail = await note_way(conn, "on_call", person, channel, arrived, now)
         await _note(conn, on_call_id, who, now, "tested", detail)
 
 

@@ -1,7 +1,7 @@
 """When a contact can be asked, and how tests of the ways to them went. Every change is written down."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from psycopg.rows import dict_row
@@ -99,17 +99,33 @@ async def note_test(
     """
     async with conn.transaction():
         contact = await locked(conn, person_id, contact_id)
-        address = contact["email"] if channel is Channel.EMAIL else contact["phone"]
-        if channel is Channel.PUSH or not address:
-            raise Refused("There is no such way to this contact")
-        column = "tested_at" if arrived else "failed_at"
-        await conn.execute(
-            f"""insert into contact_ways (contact_id, channel, address, {column}) values (%s, %s, %s, %s)
-                on conflict (contact_id, channel, address) do update set {column} = excluded.{column}""".encode(),  # noqa: S608
-            (contact_id, channel.value, address, now),
-        )
-        detail = {"text": f"{channel.value}: {'arrived' if arrived else 'did not arrive'}"}
+        detail = await note_way(conn, "contact", contact, channel, arrived, now)
         await note(conn, person_id, contact_id, who, now, "way-tested", detail)
+
+
+async def note_way(
+    conn: Connection,
+    of: Literal["contact", "on_call"],
+    whom: dict[str, Any],
+    channel: Channel,
+    arrived: bool,
+    now: datetime,
+) -> dict[str, str]:
+    """Keep how a test of a way to a contact, or to somebody on call, went; the words for their history.
+
+    Raises:
+        Refused: they have no such way, or it is one that nobody can try by hand.
+    """
+    address = whom["email"] if channel is Channel.EMAIL else whom["phone"]
+    if channel is Channel.PUSH or not address:
+        raise Refused("There is no such way to them")
+    column = "tested_at" if arrived else "failed_at"
+    await conn.execute(
+        f"""insert into {of}_ways ({of}_id, channel, address, {column}) values (%s, %s, %s, %s)
+            on conflict ({of}_id, channel, address) do update set {column} = excluded.{column}""".encode(),  # noqa: S608
+        (whom["id"], channel.value, address, now),
+    )
+    return {"text": f"{channel.value}: {'arrived' if arrived else 'did not arrive'}"}
 
 
 async def ways_of(conn: Connection, contact: dict[str, Any]) -> tuple[Way, ...]:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
-from alerts import actions, emergency, handover_store, keys_store, shelving, vehicles_store
+from alerts import actions, emergency, handover_store, keys_store, shelving, tasks_store, vehicles_store
 from alerts.errors import Conflict, Incomplete
 from alerts.handover import Item, ItemKind, items
 from alerts.responding import Kit
@@ -58,10 +58,12 @@ async def test_everything_that_is_open_is_on_the_list(world: World) -> None:
     vehicle = await world.act(vehicles_store.add_vehicle, "Van 2", "second", world.now)
     lifter = await world.act(vehicles_store.add_kit, vehicle, Kit.CHAIR_LIFTER, "second", world.now)
     await world.act(vehicles_store.set_fault, lifter, "does not rise", "second", world.now)
+    for words in ("Ring Tom", "Ring Ann"):
+        await world.act(tasks_store.add, words, world.now + timedelta(hours=1), "operator", world.now)
     found = await list_of(world, "Nothing is heard from hubs.")
     assert [one.kind for one in found] == [
         ItemKind.TROUBLE, ItemKind.ALERT, ItemKind.VISIT, ItemKind.EMERGENCY, ItemKind.SHELVED, ItemKind.KIT_FAULT,
-        ItemKind.KEY, ItemKind.KIT,
+        ItemKind.TASK, ItemKind.KEY, ItemKind.KIT,
     ]  # fmt: skip
     words = [one.words for one in found]
     assert words[1].startswith("Level 1: Fall detected, Mary Green, raised")
@@ -70,8 +72,9 @@ async def test_everything_that_is_open_is_on_the_list(world: World) -> None:
     assert words[3].startswith("Ambulance for Mary Green: called")
     assert "engineer at nine" in words[4]
     assert "The unit is dead." in words[5]
-    assert words[6].startswith("Key K12: with Sam since")
-    assert words[7] == "Chair lifter in Van 2: does not rise"
+    assert words[6].startswith("2 open, 0 overdue. The first: Ring")
+    assert words[7].startswith("Key K12: with Sam since")
+    assert words[8] == "Chair lifter in Van 2: does not rise"
 
 
 async def test_who_comes_checks_each_item_and_signs(world: World) -> None:

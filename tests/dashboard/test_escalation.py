@@ -164,7 +164,8 @@ async def test_gaps_of_everybody_are_found_at_once(served: World) -> None:
 
 async def test_a_plan_with_nobody_on_it_is_shown(served: World) -> None:
     async with served.pool.connection() as conn:
-        await homes.add_home(conn, homes.NewHome(address="2 Low Street", people=(homes.NewPerson(name="Ann Lee"),)))
+        low = homes.NewHome(address="2 Low Street", people=(homes.NewPerson(name="Ann Lee"),))
+        await homes.enrol_hub(conn, "hub-low", await homes.add_home(conn, low))
     text = await page(served, "/plans", "admin")
     assert "Ann Lee" in text
     assert "There is no contact: nobody can be asked" in text

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from psycopg.types.json import Jsonb
 
-from dashboard import views
+from dashboard.words import age_in_years, ago, clock_time, instant, span
 from telecare.ids import uuid7
 from telecare.vocabulary import Role
 from tests.dashboard.world import NASTY, World, csrf_of, listening, send_messages
@@ -299,10 +299,10 @@ async def test_an_administrator_sees_what_is_unwell(served: World) -> None:
 
 
 def test_times_are_those_of_the_country_in_summer_and_winter() -> None:
-    assert views.instant(NOON) == "Mon 1 Jun 2026, 13:00:00"
-    assert views.clock_time(datetime(2026, 12, 1, 12, tzinfo=UTC), NOON) == "Tue 1 Dec, 12:00:00"
-    assert views.clock_time(NOON, NOON) == "13:00:00"
-    assert views.instant(None) == "not known"
+    assert instant(NOON) == "Mon 1 Jun 2026, 13:00:00"
+    assert clock_time(datetime(2026, 12, 1, 12, tzinfo=UTC), NOON) == "Tue 1 Dec, 12:00:00"
+    assert clock_time(NOON, NOON) == "13:00:00"
+    assert instant(None) == "not known"
     spans = [
         (0, "0 s"),
         (59, "59 s"),
@@ -312,9 +312,9 @@ def test_times_are_those_of_the_country_in_summer_and_winter() -> None:
         (90000, "25 h"),
         (172800, "2 days"),
     ]
-    assert [views.span(seconds) for seconds, _ in spans] == [text for _, text in spans]
-    assert views.ago(NOON, NOON) == "just now"
-    assert views.age_in_years(datetime(1941, 6, 2, tzinfo=UTC).date(), NOON) == 84
+    assert [span(seconds) for seconds, _ in spans] == [text for _, text in spans]
+    assert ago(NOON, NOON) == "just now"
+    assert age_in_years(datetime(1941, 6, 2, tzinfo=UTC).date(), NOON) == 84
 
 
 async def test_log_entries_of_any_shape_are_shown(served: World) -> None:

@@ -141,7 +141,7 @@ async def test_an_undo_brings_them_back_where_they_stood_and_their_answer_counts
     assert await asking.told() == [(JO, "ask"), (ALI, "ask")]  # not asked again by itself: Ali is asked now
     assert (await asking.answer(JO, "going", 10)).taken
     assert (await asking.told())[2:] == [(ALI, "going")]
-    with pytest.raises(NotFound):
+    with pytest.raises(Refused, match="a contact already"):
         await restore(asking, JO)
 
 

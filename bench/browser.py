@@ -17,29 +17,25 @@ from telecare.vocabulary import Role
 
 USER: Final = "bench-browser"
 _EVERY_S: Final = 0.3
-# When the page hears of an alert on a line of its own, and when the alert's row is placed.
+# When each new alert's row has been painted, in seconds since 1970.
 _WATCH: Final = """() => {
-    window.placed = {}; window.told = {};
-    const queue = document.getElementById("queue");
-    const known = new Set([...queue.querySelectorAll(".case")].map((row) => row.id.slice(6)));
+    window.painted = {};
     new MutationObserver((changes) => {
-        for (const change of changes) for (const node of change.addedNodes)
-            for (const row of node.matches?.(".case") ? [node] : node.querySelectorAll?.(".case") ?? [])
-                window.placed[row.id.slice(6)] ??= performance.now();
-    }).observe(queue, {childList: true, subtree: true});
-    const source = new EventSource("/api/alerts/stream");
-    source.addEventListener("alert", (event) => {
-        const id = String(JSON.parse(event.data).id);
-        if (!known.has(id)) window.told[id] ??= performance.now();
-    });
-    return new Promise((done) => source.addEventListener("open", () => done(true)));
+        const rows = changes.flatMap((change) => [...change.addedNodes]).flatMap((node) =>
+            node.matches?.(".case") ? [node] : [...(node.querySelectorAll?.(".case") ?? [])]);
+        requestAnimationFrame(() => setTimeout(() => {
+            for (const row of rows)
+                window.painted[row.id.slice(6)] ??= (performance.timeOrigin + performance.now()) / 1000;
+        }));
+    }).observe(document.getElementById("queue"), {childList: true, subtree: true});
 }"""
 _PAINTED: Final = """() => ({
     first_paint_ms: Math.round(performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? -1),
     rows: document.querySelectorAll("#queue .case").length,
 })"""
-_UPDATES: Final = """() => Object.keys(window.told).filter((id) => id in window.placed)
-    .map((id) => Math.max(window.placed[id] - window.told[id], 0))"""
+# A change's time is that of its transaction, which is before its commit; one clock serves the database and the page.
+_RAISED: Final = """select alert_id, extract(epoch from min(at))::float8 from alert_events
+                     where alert_id = any(%s) group by alert_id"""
 
 
 async def look(settings: Settings, conn: Connection, coming: Sequence[str]) -> dict[str, Any]:
@@ -72,7 +68,9 @@ async def look(settings: Settings, conn: Connection, coming: Sequence[str]) -> d
                 await town.press(conn, [hub])
                 await asyncio.sleep(_EVERY_S)
             await asyncio.sleep(1)
-            updates: list[float] = await page.evaluate(_UPDATES)
+            seen: dict[str, float] = await page.evaluate("() => window.painted")
         finally:
             await browser.close()
-    return painted | {"presses": len(coming), "rows_placed": len(updates), "update_ms": percentiles(updates)}
+    raised = await (await conn.execute(_RAISED, ([int(number) for number in seen],))).fetchall()
+    updates = [1000 * (seen[str(number)] - at) for number, at in raised]
+    return painted | {"presses": len(coming), "rows_painted": len(updates), "update_ms": percentiles(updates)}

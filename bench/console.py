@@ -6,7 +6,7 @@ Starts a whole system of its own with `--open` open alerts, opens `--consoles` l
 them (each in its own connection, all read in a process of their own), and stores presses of other homes evenly as
 ingest stores them. A change is shown when the last of the consoles has it; its time runs from the instant that its
 transaction took from the database's clock, which is before its commit. Before that, Chromium opens the console, where
-there is one: how soon the queue is painted, and how soon after its event a row stands in the page. The machine's own
+there is one: how soon the queue is painted, and how soon after its change a row is painted. The machine's own
 limit in the same run: one row committed, and a notification heard.
 """
 

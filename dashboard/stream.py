@@ -23,6 +23,7 @@ POLL_S: Final = 5.0  # notifications can be lost; the table is the truth
 RESYNC_AFTER: Final = 1000  # a reader this many events behind loads the list anew
 STREAMS: Final = 1000  # open at once, at most
 _BATCH: Final = 500
+_SENT_TOGETHER: Final = 50  # changes in one write: a write costs more than what it carries, for each of many screens
 _RETRY_MS: Final = 2000  # a browser reconnects after this
 
 
@@ -42,6 +43,11 @@ class _Reader:
         if not self.overrun:
             self.pending.append((event.number, event.text(self.rows)))
         self.wake.set()
+
+    def take(self, at_most: int) -> tuple[int, str]:
+        """The next events as one text, and the number of the last; there is one."""
+        taken = [self.pending.popleft() for _ in range(min(at_most, len(self.pending)))]
+        return taken[-1][0], "".join(text for _, text in taken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +199,8 @@ class Feed:
                 position = self._position
                 yield _event("resync", position, "{}")
             while reader.pending:
-                position, text = reader.pending.popleft()
-                yield text
+                position, texts = reader.take(_SENT_TOGETHER)
+                yield texts
             if time.monotonic() >= next_beat:
                 next_beat = time.monotonic() + self._beat_s
                 # No beat while the database is mute: a screen that shows nothing must not look alive.

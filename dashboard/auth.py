@@ -1,5 +1,6 @@
 """Who is asking: sessions for people, tokens for programs, and the check that every route makes first."""
 
+import dataclasses
 import hashlib
 import hmac
 import ipaddress
@@ -17,7 +18,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import HTTPConnection
 from starlette.types import Message
 
-from dashboard import store
+from dashboard import kept_forms, store
 from dashboard.access import ACCESS, HOME_PAGE, Access
 from dashboard.errors import NotAllowed, NotLoggedIn, StaleForm, TooLarge, TooManyLogins
 from dashboard.parts import database, parts_of
@@ -26,6 +27,7 @@ from telecare.register.staff import Member
 
 COOKIE: Final = "telecare_session"
 BODY_LIMIT: Final = 64 * 1024  # bytes; the largest form is a note of 4000 characters
+FORM_TYPE: Final = "application/x-www-form-urlencoded"
 _NAME_LIMIT: Final = 64  # characters of a user name
 _PASSWORD_LIMIT: Final = 1000
 
@@ -49,14 +51,28 @@ class GuardedRoute(APIRoute):
         access = ACCESS[f"{method} {self.path}"]
 
         async def guarded(request: Request) -> Response:
-            visitor = await _admit(request, access)
+            try:
+                visitor = await _admit(request, access)
+            except NotLoggedIn:
+                if not _may_keep(request, access):
+                    raise
+                form = await _kept(await _with_whole_body(request, BODY_LIMIT))
+                if form is None:
+                    raise
+                return _login_page(request, form=form, status=401)
             request.state.visitor = visitor
             if method == "POST":
                 limit = parts_of(request).settings.import_bytes if access.upload else BODY_LIMIT
                 request = await _with_whole_body(request, limit)
             try:
                 if method == "POST" and visitor is not None and visitor.csrf is not None:
-                    await _check_form_token(request, visitor.csrf)
+                    try:
+                        await _check_form_token(request, visitor.csrf)
+                    except StaleForm:
+                        form = await _kept(request) if _may_keep(request, access) else None
+                        if form is None:
+                            raise
+                        return _kept_page(request, form, visitor.csrf, "The page was out of date.", 403)
                 return await handler(request)
             finally:
                 await request.close()  # a file that was sent
@@ -140,6 +156,18 @@ async def _check_form_token(request: Request, expected: str) -> None:
         raise StaleForm("this form is out of date: load the page again and repeat what you did")
 
 
+def _may_keep(request: Request, access: Access) -> bool:
+    """Whether what was entered goes on with a form that cannot be taken as it came: one of our own pages'."""
+    kind = request.headers.get("content-type", "").partition(";")[0]
+    ours = request.method == "POST" and kind == FORM_TYPE and not from_another_site(request)
+    return ours and kept_forms.can_keep(request.url.path, access)
+
+
+async def _kept(request: Request) -> kept_forms.Kept | None:
+    page = safe_path(urlsplit(request.headers.get("referer", "")).path) or ""
+    return kept_forms.kept(request.url.path, page, await request.form())
+
+
 def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
@@ -160,24 +188,30 @@ async def log_in(request: Request) -> Response:
     if from_another_site(request):
         raise StaleForm("log in from our own page")
     form = await request.form()
+    entered = kept_forms.carried(form)
     username, password = (str(form.get(name, "")) for name in ("username", "password"))
     try:
         member = await _check_password(request, username.strip().lower(), password)
     except TooManyLogins as problem:
-        return _login_page(request, username=username, problem=str(problem), status=429)
+        return _login_page(request, username=username, problem=str(problem), form=entered, status=429)
     if member is None:
-        return _login_page(request, username=username, problem="The name or the password is not right", status=422)
-    response = RedirectResponse(safe_path(str(form.get("next", ""))) or HOME_PAGE[member.role], 303)
-    await begin_session(request, response, member)
+        wrong = "The name or the password is not right"
+        return _login_page(request, username=username, problem=wrong, form=entered, status=422)
+    token = secrets.token_urlsafe(32)
+    if entered is not None and safe_path(entered.path):
+        response = _kept_page(request, entered, token, "Your session had ended.", 200)
+    else:
+        response = RedirectResponse(safe_path(str(form.get("next", ""))) or HOME_PAGE[member.role], 303)
+    await begin_session(request, response, member, token)
     return response
 
 
-async def begin_session(request: Request, response: Response, member: Member) -> None:
-    """Log a member in: a session in the database, its key in the response's cookie."""
+async def begin_session(request: Request, response: Response, member: Member, token: str | None = None) -> None:
+    """Log a member in: a session in the database, its key in the response's cookie; `token` goes with its forms."""
     key = secrets.token_urlsafe(32)
     lasts = timedelta(hours=parts_of(request).settings.session_hours)
     async with database(request) as (conn, now):
-        await store.begin_session(conn, _digest(key), member.id, secrets.token_urlsafe(32), now, now + lasts)
+        await store.begin_session(conn, _digest(key), member.id, token or secrets.token_urlsafe(32), now, now + lasts)
         if old := request.cookies.get(COOKIE):
             await store.end_session(conn, _digest(old))
     secure = request.url.scheme == "https"
@@ -206,10 +240,23 @@ async def own_page(request: Request) -> Response:
     return RedirectResponse(HOME_PAGE[visitor_of(request).member.role], 303)
 
 
-def _login_page(request: Request, *, username: str = "", problem: str = "", status: int = 200) -> Response:
+def _login_page(
+    request: Request,
+    *,
+    username: str = "",
+    problem: str = "",
+    form: kept_forms.Kept | None = None,
+    status: int = 200,
+) -> Response:
     following = safe_path(request.query_params.get("next", "")) or ""
-    context = {"username": username, "problem": problem, "next": following}
+    context = {"username": username, "problem": problem, "next": following, "kept": form, "names": kept_forms}
     return parts_of(request).pages.render(request, "login.html", status, context)
+
+
+def _kept_page(request: Request, form: kept_forms.Kept, token: str, why: str, status: int) -> Response:
+    page = safe_path(form.page) or "/"
+    context = {"kept": dataclasses.replace(form, page=page), "token": token, "why": why}
+    return parts_of(request).pages.render(request, "kept.html", status, context)
 
 
 async def _check_password(request: Request, username: str, password: str) -> Member | None:

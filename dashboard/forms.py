@@ -1,6 +1,6 @@
 """Forms of the alert page: what was entered, as a step of the alert's life or as a list of what is missing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ from starlette.datastructures import FormData
 
 from alerts.errors import Incomplete
 from dashboard import steps, steps_help
+from telecare.vocabulary import Outcome
 
 Entered = dict[str, Any]
 SOMEBODY_ELSE: Final = "else"  # of those who can be sent: nobody of the register
@@ -103,6 +104,14 @@ FORMS: Final[dict[str, tuple[tuple[str, ...], Callable[[Entered], steps.Step]]]]
     "check-homes": (("homes[]", "all_left", "result", "words"), _model(steps.CheckHomes)),
     "close": (("cause", "outcomes[]", "confirmed_by", "how", "note", "seen_alarms"), _model(steps.Close)),
 }
+
+
+def closing_form(record: Mapping[str, Any], done: Iterable[Outcome]) -> Form:
+    """The closing form of an alert as it begins: the cause and what was `done` as they were written down so far."""
+    assessed = (record["assessment"] or {}).get("cause")
+    outcomes = record["outcomes"] or [outcome.value for outcome in done]
+    values = {"cause": record["cause"] or assessed or "", "outcomes": outcomes, "how": record["how"] or ""}
+    return Form("close", values)
 
 
 # Forms whose steps say themselves what is missing, each in words for its own case.

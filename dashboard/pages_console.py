@@ -11,12 +11,13 @@ from alerts import asks_screens, calls, floods, queue, reach, reach_store, sendi
 from alerts.actions import OVER
 from alerts.errors import Conflict, Incomplete
 from alerts.incidents import reading
+from alerts.wrapping import outcomes_so_far
 from dashboard import dispatching, store
 from dashboard.api import AlertNumber
 from dashboard.auth import GuardedRoute, visitor_of
 from dashboard.code_looks import look_for
 from dashboard.fall_words import blows_of, falls_of
-from dashboard.forms import FORMS, Form, note_problems, read_form, step_of
+from dashboard.forms import FORMS, Form, closing_form, note_problems, read_form, step_of
 from dashboard.parts import database, parts_of
 from dashboard.rows import fit
 from dashboard.script_card import script_card
@@ -178,6 +179,7 @@ async def _everything_about(conn: Connection, record: dict[str, Any], now: datet
         plan = await plans.plan_of(conn, record["person"])
         away = plan if plan.away_until is not None and plan.away_until > now else None
         states = await person_states.history_of(conn, record["person"])
+    asks = await asks_screens.asks_of(conn, number)
     earlier = await queue.alerts_of_person(conn, record["person"], now, EARLIER + 1) if record["person"] else []
     return {
         "alert": record,
@@ -189,7 +191,8 @@ async def _everything_about(conn: Connection, record: dict[str, Any], now: datet
         "timezone": home["timezone"],
         "hubs": await store.hubs_of(conn, record["home"]),
         "people": [person | {"contacts": await homes.contacts_of(conn, person["id"])} for person in people],
-        "asks": await asks_screens.asks_of(conn, number),
+        "asks": asks,
+        "closing": closing_form(record, outcomes_so_far(record["visits"], record["emergency_calls"], asks.values())),
         "askable": await _askable(conn, record, now),
         "ladder": await asks_screens.waiting(conn, number),
         "written": await sending_store.of_alert(conn, number),

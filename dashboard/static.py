@@ -38,6 +38,7 @@ OURS: Final = (
     "page.js",
     "progress.js",
     "console.js",
+    "keys.js",
     "sound.js",
     "answers.js",
     "trouble.js",

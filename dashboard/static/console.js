@@ -1,5 +1,6 @@
 // The live console: hears of changes, sounds for those that wait, and says loudly when it hears nothing any more.
 
+import "./keys.js";
 import { neverMuted, showSound, soundForWaiting, soundOnce, toneOfLostLine } from "./sound.js";
 import { isGrave, showTroubles, troublesByHealth } from "./trouble.js";
 

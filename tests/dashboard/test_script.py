@@ -234,10 +234,12 @@ async def test_a_fall_from_claim_to_assessed_in_eight_keystrokes(served: World, 
     ):
         await expect(page.locator("#script-ask")).to_contain_text(asked)
         await expect(page.locator("#script")).to_be_focused()
+        await expect(page.locator("#script-keys")).to_be_visible()  # the keys answer now
         assert await page.locator("#script").evaluate(INSIDE)
         await keys.press(key)
     await expect(page.locator("#script-need")).to_contain_text("Fall, still on the floor. Send a responder.")
     await expect(page.locator("#script")).to_be_focused()
+    await expect(page.locator("#script-keys")).to_be_visible()
     await keys.press("1")
     await expect(page.locator("#state .tag")).to_have_text("Assessed")
     assert keys.pressed <= 8, keys.pressed

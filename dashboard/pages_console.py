@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -12,7 +13,7 @@ from alerts.actions import OVER
 from alerts.errors import Conflict, Incomplete
 from alerts.incidents import reading
 from alerts.wrapping import outcomes_so_far
-from dashboard import dispatching, store
+from dashboard import dispatching, store, timeline_store
 from dashboard.api import AlertNumber
 from dashboard.auth import GuardedRoute, visitor_of
 from dashboard.code_looks import look_for
@@ -22,6 +23,8 @@ from dashboard.parts import database, parts_of
 from dashboard.rows import fit
 from dashboard.script_card import script_card
 from dashboard.steps import Step
+from dashboard.timeline import LastDay, finding
+from dashboard.timeline_svg import draw
 from telecare.db import Connection
 from telecare.errors import NotFound
 from telecare.register import homes, person_states, plans
@@ -198,8 +201,16 @@ async def _everything_about(conn: Connection, record: dict[str, Any], now: datet
         "written": await sending_store.of_alert(conn, number),
         **await _calls(conn, record, people, now),
         **await dispatching.context(conn, record, home, people, now),
+        **await _last_day(conn, home, now),
         "earlier": [one for one in earlier if one["id"] != number][:EARLIER],
     }
+
+
+async def _last_day(conn: Connection, home: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """The home's last 24 hours, as a sentence and as a picture; no picture where nothing was heard."""
+    shown = await timeline_store.picture_of(conn, home["id"], LastDay.before(now, ZoneInfo(home["timezone"])), now)
+    words = finding(shown)
+    return {"last_day": {"words": words, "svg": None if shown.is_empty else draw(shown, words)}}
 
 
 async def _askable(conn: Connection, record: dict[str, Any], now: datetime) -> dict[UUID, reach.Askable]:

@@ -18,6 +18,16 @@ class Day:
     zone: ZoneInfo
 
     @property
+    def title(self) -> str:
+        """What the picture is of."""
+        return f"{self.date:%A %-d %B %Y}"
+
+    @property
+    def when(self) -> str:
+        """The same inside a sentence."""
+        return "on this day"
+
+    @property
     def start(self) -> datetime:
         return datetime.combine(self.date, time(), self.zone).astimezone(UTC)
 
@@ -34,6 +44,40 @@ class Day:
     def wall(self, at: datetime) -> str:
         """The time of day."""
         return f"{at.astimezone(self.zone):%H:%M}"
+
+
+@dataclass(frozen=True, slots=True)
+class LastDay(Day):
+    """The 24 hours before an instant."""
+
+    until: datetime
+
+    @classmethod
+    def before(cls, now: datetime, zone: ZoneInfo) -> "LastDay":
+        """Those before now."""
+        return cls(now.astimezone(zone).date(), zone, now.astimezone(UTC))
+
+    @property
+    def title(self) -> str:
+        return "The last 24 hours"
+
+    @property
+    def when(self) -> str:
+        return "in the last 24 hours"
+
+    @property
+    def start(self) -> datetime:
+        return self.until - timedelta(days=1)
+
+    @property
+    def end(self) -> datetime:
+        return self.until
+
+    @property
+    def hours(self) -> list[datetime]:
+        """When each whole hour in it begins."""
+        first = self.start.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+        return [first + timedelta(hours=n) for n in range(24)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +205,7 @@ def _lines(temperatures: Iterable[Any]) -> list[Lane]:
 def finding(shown: Picture) -> str:
     """What the day was like, in a sentence or two."""
     if shown.is_empty:
-        return "Nothing was heard from this home on this day."
+        return f"Nothing was heard from this home {shown.day.when}."
     day, parts = shown.day, []
     if shown.first_move and shown.last_move:
         parts.append(f"First movement {day.wall(shown.first_move)}, last {day.wall(shown.last_move)}")

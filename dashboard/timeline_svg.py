@@ -29,7 +29,7 @@ def draw(shown: Picture, summary: str) -> Markup:
             '<svg class="timeline" viewBox="0 0 {} {}" role="img" aria-labelledby="timeline-title timeline-desc">'
         ).format(_WIDTH, height),
         Markup('<title id="timeline-title">{}</title><desc id="timeline-desc">{}</desc>').format(
-            f"{shown.day.date:%A %-d %B %Y}", summary
+            shown.day.title, summary
         ),
         *_axis(shown.day, height),
     ]

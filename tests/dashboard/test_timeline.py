@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboard.timeline import Day, finding, picture, table
+from dashboard.timeline import Day, LastDay, finding, picture, table
 from dashboard.timeline_svg import draw
 from tests.dashboard.world import NASTY, World
 
@@ -46,6 +46,21 @@ def test_a_day_in_a_sentence() -> None:
     assert nothing.is_empty
     assert finding(nothing) == "Nothing was heard from this home on this day."
     assert finding(shown(movements=[])).startswith("No movement was seen;")
+
+
+def test_the_last_24_hours_end_now_and_begin_with_what_went_on() -> None:
+    last = LastDay.before(at(9.05), LONDON)
+    shown_ = picture(last, at(9.05), MOVES[:1], STATES[:3], WARM[:1], [], [])
+    assert (last.end - last.start, last.wall(last.end), last.wall(last.start)) == (timedelta(days=1), "09:03", "09:03")
+    assert [last.wall(hour) for hour in last.hours] == [f"{hour % 24:02}:00" for hour in range(10, 34)]
+    (bed,) = [lane for lane in shown_.lanes if lane.name == "Bed 1"]
+    assert [(span.start, span.end) for span in bed.spans] == [(at(-1), at(6.75))]
+    (door,) = [lane for lane in shown_.lanes if lane.name == "Door front"]
+    assert door.spans[-1].end == at(9.05)  # it is open now
+    svg = str(draw(shown_, finding(shown_)))
+    assert "The last 24 hours" in svg
+    nothing = picture(last, at(9.05), [], [], [], [], [])
+    assert finding(nothing) == "Nothing was heard from this home in the last 24 hours."
 
 
 def test_what_began_before_midnight_begins_at_midnight_and_what_goes_on_ends_now() -> None:

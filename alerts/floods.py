@@ -8,7 +8,7 @@ from alerts.kpis import FLOOD, WINDOW
 from telecare.db import Connection
 from telecare.vocabulary import Priority
 
-_SEEN_WITHIN: Final = timedelta(seconds=60)  # a screen that was heard of in this time has somebody before it
+SEEN_WITHIN: Final = timedelta(seconds=60)  # a screen that was heard of in this time has somebody before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ RECENT: Final = """
 
 async def now_at(conn: Connection, now: datetime) -> Flood:
     """What comes in at present."""
-    values = {"since": now - WINDOW, "urgent": Priority.URGENT, "seen": now - _SEEN_WITHIN}
+    values = {"since": now - WINDOW, "urgent": Priority.URGENT, "seen": now - SEEN_WITHIN}
     row = await (await conn.execute(RECENT, values)).fetchone()
     assert row is not None
     return Flood(row[0], row[1])

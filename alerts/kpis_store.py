@@ -18,6 +18,12 @@ CASES: Final = """
       from alert_figures h
      where h.raised_at >= %(first)s and h.raised_at < %(until)s and {council} order by h.raised_at, h.id
 """
+# The same cases without what happened later, which takes longer to find.
+ANSWERS: Final = """
+    select h.priority, h.raised_at, h.answer_s, h.closed_at
+      from alert_figures h
+     where h.raised_at >= %(first)s and h.raised_at < %(until)s and {council} order by h.raised_at, h.id
+"""
 TECHNICAL: Final = """
     select count(*) from alerts a join homes h on h.id = a.home_id
      where a.priority = 4 and a.case_key not like 'test:%%' and a.raised_at >= %(first)s and a.raised_at < %(until)s
@@ -68,6 +74,15 @@ async def facts(conn: Connection, council: UUID | None, first: datetime, until: 
         presences=[Presence(*row) for row in await _rows(conn, PRESENCES, values)],
         standing=[Standing(*row) for row in await _rows(conn, STANDING, values)],
     )
+
+
+async def answers(conn: Connection, council: UUID | None, first: datetime, until: datetime) -> list[Case]:
+    """The cases from `first` to `until` (not included), each with how it was answered and nothing more."""
+    rows = await _rows(conn, ANSWERS, {"council": council, "first": first, "until": until})
+    return [
+        Case(level=Priority(level), raised_at=raised_at, answer_s=answer_s, closed_at=closed_at)
+        for level, raised_at, answer_s, closed_at in rows
+    ]
 
 
 def _case(

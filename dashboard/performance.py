@@ -3,11 +3,12 @@
 Page, CSV and JSON are written from these lines and see nothing else.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
-from alerts.kpis import FLOOD, MANAGEABLE, TOP, Chatter, Flooded, Kpis, Lengths, Share
+from alerts.kpis import FLOOD, MANAGEABLE, TOP, Case, Chatter, Facts, Flooded, Kpis, Lengths, Share, figures
 from dashboard.outcomes import definitions as words
 from dashboard.outcomes.disclosure import NOT_APPLICABLE
 from dashboard.outcomes.wilson import wilson
@@ -50,6 +51,11 @@ class Line:
 def lines(found: Kpis) -> list[Line]:
     """Every figure, in the order of the page."""
     return [*_answering(found), *_visits(found), *_floor(found), *_load(found), *_loud(found), *_kinds(found)]
+
+
+def answering(cases: Sequence[Case], until: datetime) -> list[Line]:
+    """How soon these alerts were answered: the lines that `lines` begins with, without the other facts."""
+    return list(_answering(figures(Facts(cases, 0, (), (), ()), until, until)))
 
 
 def _share(topic: str, measure: str, share: Share, source: str, least: float | None = None) -> Line:

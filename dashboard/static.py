@@ -43,6 +43,7 @@ OURS: Final = (
     "answers.js",
     "trouble.js",
     "present.js",
+    "board.js",
     "ticker.js",
     "push.js",
     "push-worker.js",

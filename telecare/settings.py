@@ -222,6 +222,7 @@ class Settings(BaseSettings):
     no_console_s: Seconds = Field(60, description="no screen for this long, with an alert open, is a trouble")
     no_console_idle_s: Seconds = Field(600, description="no screen for this long is a trouble with no alert open too")
     tasks_every_s: Seconds = Field(60, description="the reasons for tasks are looked at this often")
+    quality_every_s: Seconds = Field(3600, description="months that are over are drawn for review this often")
     kit_back_days: float = Field(14, gt=0, le=365, description="equipment is back this long after a service has ended")
     keys_back_days: float = Field(7, gt=0, le=365, description="keys are given back this long after that")
     untested_days: float = Field(14, gt=0, le=365, description="a contact is tested this long after it is noticed")

@@ -17,6 +17,7 @@ from alerts.detection.rules import LOOK_AGAIN, look, next_look
 from alerts.detection.seen import Seen, fold
 from alerts.detection.silence import silent_after
 from alerts.detection.store import Heard, Source
+from alerts.quality_service import Sampling
 from alerts.supervision import READER
 from alerts.tasks_service import Tasks
 from telecare import feed
@@ -52,6 +53,7 @@ class Detection:
             stop,
             work=keep_doing(self.step, asyncio.Event(), self.clock, self.settings.detection_poll_s, SERVICE),
             tasks=Tasks(self.pool, self.settings, self.clock, self.now_of).run(),
+            quality=Sampling(self.pool, self.settings, self.clock, self.now_of).run(),
             alive=say_alive(self.pool, self.clock, SERVICE, lambda: {"subscribed": True}),
         )
 

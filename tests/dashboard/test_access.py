@@ -65,6 +65,7 @@ def filled(path: str, world: World, alert: int) -> str:
         "{on_call_id}": str(uuid7()),
         "{key_id}": str(uuid7()),
         "{visit_id}": str(uuid7()),
+        "{sample_id}": str(uuid7()),
         "{username}": "responder",
     }
     for name, value in values.items():

@@ -39,6 +39,7 @@ from telecare.vocabulary import Cause, PersonState, Role
 from tests.dashboard.fall_evidence import NOTHING, fall, movement, pack
 from tests.dashboard.test_escalation import on_a_rota
 from tests.dashboard.test_on_call import some_on_call
+from tests.dashboard.test_quality import drawn
 from tests.dashboard.world import NASTY, PASSWORD, World, listening, send_messages
 from tests.helpers import one
 
@@ -229,6 +230,7 @@ async def busy(world: World) -> dict[str, list[str]]:
     closed = await world.alert("hub-6", evidence={"blow": blow})
     await world.claim(closed)
     await world.close(closed)
+    sample = await drawn(world, closed)
     async with world.pool.connection() as conn:
         now = await database_now(conn)
         by = {"note": "Her daughter, by telephone", "by": "supervisor", "role": Role.SUPERVISOR}
@@ -291,7 +293,7 @@ async def busy(world: World) -> dict[str, list[str]]:
                      "/on-call", "/priorities", "/handover", "/search", "/search?q=mary", "/responders",
                      "/tasks", f"/tasks/new?person={person}", f"/people/{world.people['hub-3']}"],
         "supervisor": ["/holidays", "/priorities", "/performance", "/performance?from=x", "/responders",
-                       f"/people/{person}/escalation", "/on-call"],
+                       f"/people/{person}/escalation", "/on-call", "/board", "/quality", f"/quality/{sample}"],
         "responder": ["/responder"], "carer": ["/carer", "/console", *links], "commissioner": ["/commissioning"],
         "admin": ["/admin", "/admin/callbacks"],
     }  # fmt: skip

@@ -28,6 +28,7 @@ from telecare.vocabulary import Role
 from tests.dashboard.outcomes.test_episodes import ENDED, GOOD, upload
 from tests.dashboard.outcomes.town import Town
 from tests.dashboard.test_carers import asked, invited, is_carer
+from tests.dashboard.test_quality import sampled
 from tests.dashboard.world import World
 from tests.helpers import one, rows
 
@@ -108,6 +109,7 @@ async def things(town: Town) -> dict[str, tuple[str, str]]:
         await rows(world.pool, "select n.name, h.council_id from hubs n join homes h on h.id = n.home_id")
     )
     for hub, council in (("hub-1", "anytown"), ("hub-2", "otherham")):
+        sample = await sampled(world, hub, by="operator" if hub == "hub-1" else "admin")
         number, _ = await asked(world, hub)
         async with world.pool.connection() as conn:
             now = await database_now(conn)
@@ -134,6 +136,7 @@ async def things(town: Town) -> dict[str, tuple[str, str]]:
             "{on_call_id}": rung,
             "{key_id}": key,
             "{handover_id}": given,
+            "{sample_id}": sample,
             "{ask_id}": await one(world.pool, "select id from asks where alert_id = %s", number),
             "{device_id}": await device(world, "carer" if hub == "hub-1" else "operator"),
             "{home_id}": world.homes[hub],

@@ -25,6 +25,7 @@ from telecare.vocabulary import Priority
 
 NAME_LIMIT: Final = 200  # characters of who goes
 WORDS_LIMIT: Final = 4000  # characters of each thing that is captured
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,9 @@ async def request(
 
 async def take_step(
     conn: Connection, settings: Settings, alert_id: int, visit_id: UUID, by: str, to: VisitState,
-    detail: Mapping[str, Any], now: datetime,
+    detail: Mapping[str, Any], now: datetime, beside: Mapping[str, Any] = _NOTHING,
 ) -> None:  # fmt: skip
-    """Write down a visit's next step. For who has the alert, and for who goes.
+    """Write down a visit's next step. For who has the alert, and for who goes. `beside`: what is said of its time.
 
     Raises:
         NotFound: there is no such visit.
@@ -103,8 +104,8 @@ async def take_step(
             {"state": to.value, "due": due_of(to, now, eta_at, visit_limits(settings)), "eta": eta_at, "now": now,
              "second": str(captured.get("second") or "")[:NAME_LIMIT], "id": visit_id},
         )  # fmt: skip
-        await write_step(conn, visit_id, by, to, captured, now)
-        await _log(conn, found, by, to, captured, now)
+        await write_step(conn, visit_id, by, to, {**captured, **beside}, now)
+        await _log(conn, found, by, to, captured, beside, now)
         await _follow(conn, found, to, captured, now)
         await store.publish_change(conn, found.alert_id, now)
 
@@ -137,8 +138,9 @@ async def write_step(
 
 
 async def _log(
-    conn: Connection, found: _Found, by: str, to: VisitState, captured: Mapping[str, Any], now: datetime
-) -> None:
+    conn: Connection, found: _Found, by: str, to: VisitState, captured: Mapping[str, Any], beside: Mapping[str, Any],
+    now: datetime,
+) -> None:  # fmt: skip
     if found.alert_closed:
         return  # the report comes when the alert is closed; it is in the visit's own steps
     words = VISIT_WORDS[to]
@@ -155,7 +157,7 @@ async def _log(
     }
     if to is VisitState.ARRIVED:
         detail["arrived_at"] = format_instant(now)
-    await store.log(conn, found.alert_id, now, by, "visit", detail)
+    await store.log(conn, found.alert_id, now, by, "visit", {**detail, **beside})
 
 
 async def _follow(conn: Connection, found: _Found, to: VisitState, captured: Mapping[str, Any], now: datetime) -> None:
@@ -178,8 +180,11 @@ async def _follow(conn: Connection, found: _Found, to: VisitState, captured: Map
         await store.log(conn, found.alert_id, now, "system", "re-sounded", {"because": because})
 
 
-async def check_in(conn: Connection, settings: Settings, alert_id: int, visit_id: UUID, by: str, now: datetime) -> None:
-    """The responder was heard from: the check-in clock begins anew.
+async def check_in(
+    conn: Connection, settings: Settings, alert_id: int, visit_id: UUID, by: str, now: datetime,
+    beside: Mapping[str, Any] = _NOTHING,
+) -> None:  # fmt: skip
+    """The responder was heard from: the check-in clock begins anew. `beside`: what is said of its time.
 
     Raises:
         Conflict: it is not theirs, or they are not on site.
@@ -195,28 +200,31 @@ async def check_in(conn: Connection, settings: Settings, alert_id: int, visit_id
         )
         if cursor.rowcount == 0:
             raise Conflict("they are not on site", claimed_by=found.owner, state=found.visit.state.value)
-        await write_step(conn, visit_id, by, "check-in", {}, now)
-        await store.log(
-            conn, found.alert_id, now, by, "visit", {"responder": found.responder, "text": "Checked in, is well"}
-        )
+        await write_step(conn, visit_id, by, "check-in", beside, now)
+        said = {"responder": found.responder, "text": "Checked in, is well", **beside}
+        await store.log(conn, found.alert_id, now, by, "visit", said)
         await store.publish_change(conn, found.alert_id, now)
 
 
-async def panic(conn: Connection, alert_id: int, visit_id: UUID, by: str, now: datetime) -> None:
-    """The responder needs help: the alert is an emergency now, for everybody."""
+async def panic(
+    conn: Connection, alert_id: int, visit_id: UUID, by: str, now: datetime, beside: Mapping[str, Any] = _NOTHING
+) -> None:
+    """The responder needs help: the alert is an emergency now, for everybody. `beside`: what is said of its time."""
     async with conn.transaction():
         found = await _find(conn, alert_id, visit_id)
         _allow(found, by)
-        await write_step(conn, visit_id, by, "panic", {}, now)
-        await _emergency(conn, found.alert_id, f"{found.responder} calls for help", now)
+        await write_step(conn, visit_id, by, "panic", beside, now)
+        await _emergency(conn, found.alert_id, f"{found.responder} calls for help", now, beside)
 
 
-async def _emergency(conn: Connection, alert_id: int, because: str, now: datetime) -> None:
+async def _emergency(
+    conn: Connection, alert_id: int, because: str, now: datetime, beside: Mapping[str, Any] = _NOTHING
+) -> None:
     await conn.execute(
         "update alerts set priority = %s, version = version + 1 where id = %s and closed_at is null",
         (int(Priority.EMERGENCY), alert_id),
     )
-    await store.log(conn, alert_id, now, "system", "re-sounded", {"because": because})
+    await store.log(conn, alert_id, now, "system", "re-sounded", {"because": because, **beside})
     await store.publish_change(conn, alert_id, now)
 
 

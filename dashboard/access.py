@@ -17,6 +17,7 @@ class Reach(Enum):
     NOBODY = "nothing about any person"
     CENTRE = "everyone whom the monitoring centre looks after"
     COUNCIL = "everyone of the member's council; everyone, where the member belongs to no council"
+    OWN_VISITS = "the visits to which the member is sent"
     OWN = "the people whose contact the member is"
     LINK = "what was sent to the holder of the link"
     PROVIDER = "what a provider was given to send, and what was sent to it"
@@ -44,7 +45,9 @@ RECORDS: Final = Access(Reach.CENTRE, frozenset({Role.OPERATOR, Role.SUPERVISOR,
 PLANNERS: Final = Access(Reach.CENTRE, frozenset({Role.SUPERVISOR, Role.ADMIN}))
 ALERTS: Final = Access(Reach.CENTRE, frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN, Role.RESPONDER}))
 RESPONDER: Final = Access(Reach.CENTRE, frozenset({Role.RESPONDER}))
+OWN_VISIT: Final = Access(Reach.OWN_VISITS, frozenset({Role.RESPONDER}))
 SHIFTS: Final = Access(Reach.CENTRE, frozenset({Role.SUPERVISOR, Role.RESPONDER}))  # a responder: their own
+OWN_TOKEN: Final = Access(Reach.NOBODY, frozenset({Role.RESPONDER}))
 CARER: Final = Access(Reach.OWN, frozenset({Role.CARER}))
 REPORTS: Final = Access(Reach.COUNCIL, frozenset({Role.COMMISSIONER, Role.SUPERVISOR, Role.ADMIN}))
 OUTCOMES: Final = Access(Reach.COUNCIL, frozenset({Role.COMMISSIONER, Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN}))
@@ -60,6 +63,8 @@ ACCESS: Final[dict[str, Access]] = {
     "GET /static/{name}": PUBLIC,
     "GET /manifest.webmanifest": PUBLIC,
     "GET /push-worker.js": PUBLIC,
+    "GET /responder-worker.js": PUBLIC,
+    "GET /responder.webmanifest": PUBLIC,
     "GET /health": PUBLIC,
     "GET /metrics": MONITORING,
     "GET /api/openapi.json": PUBLIC,
@@ -148,6 +153,9 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /responder/shift": RESPONDER,
     "POST /responder/kit": RESPONDER,
     "POST /responder/visits/{visit_id}/key-safe": RESPONDER,
+    "GET /responder/visits/{visit_id}": OWN_VISIT,
+    "POST /responder/visits/{visit_id}/{to}": OWN_VISIT,
+    "GET /responder/token": OWN_TOKEN,
     "GET /carer": CARER,
     "POST /carer/asks/{ask_id}": CARER,
     "POST /carer/contacts/{contact_id}/test": CARER,

@@ -42,6 +42,7 @@ from dashboard import (
     pages_states,
     pages_tasks,
     pages_timeline,
+    pages_visit,
     problems,
 )
 from dashboard.consoles import Consoles
@@ -105,6 +106,7 @@ def create_app(settings: Settings) -> FastAPI:
         pages_timeline,
         pages_responders,
         pages_responder,
+        pages_visit,  # after the address of a key safe's code
         pages_keys,
         pages_roles,
     )

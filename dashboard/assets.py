@@ -30,17 +30,35 @@ async def push_worker(request: Request) -> Response:
     return FileResponse(path, headers={"Cache-Control": "no-cache"})
 
 
+@router.get("/responder-worker.js")
+async def responder_worker(request: Request) -> Response:
+    """The script that keeps a responder's pages for reading without signal, at the root: it may then serve them."""
+    path = parts_of(request).static.find("responder-worker.js")
+    assert path is not None
+    return FileResponse(path, headers={"Cache-Control": "no-cache"})
+
+
 @router.get("/manifest.webmanifest")
 async def manifest(request: Request) -> Response:
     """What a carer's page is called on a home screen (on an iPhone, only from there can it ring)."""
+    return _manifest(request, "/carer", "/")
+
+
+@router.get("/responder.webmanifest")
+async def responder_manifest(request: Request) -> Response:
+    """What a responder's pages are called on a home screen."""
+    return _manifest(request, "/responder", "/responder", ": visits")
+
+
+def _manifest(request: Request, start: str, scope: str, more: str = "") -> Response:
     parts = parts_of(request)
     icons = [
         {"src": parts.static.url(f"icon-{size}.png"), "sizes": f"{size}x{size}", "type": "image/png"}
         for size in (192, 512)
     ]
     described = {
-        "id": "/carer", "name": parts.settings.service_name, "short_name": parts.settings.service_name,
-        "start_url": "/carer", "scope": "/", "display": "standalone", "lang": "en-GB",
+        "id": start, "name": parts.settings.service_name + more, "short_name": parts.settings.service_name,
+        "start_url": start, "scope": scope, "display": "standalone", "lang": "en-GB",
         "background_color": "#f3f4f5", "theme_color": "#12436d", "icons": icons,
     }  # fmt: skip
     return JSONResponse(described, headers={"Cache-Control": "no-cache"}, media_type="application/manifest+json")

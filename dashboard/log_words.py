@@ -61,7 +61,8 @@ def log_text(entry: dict[str, Any]) -> str:
     detail = entry["detail"]
     special = _SPECIAL.get(entry["what"])
     if special is not None:
-        return special(detail)
+        phone = _by_the_phone(detail)
+        return f"{special(detail).rstrip('.')}. {phone}." if phone else special(detail)
     parts = [
         _call_words(detail) if name == "result" else str(detail[name])
         for name in ("reason", "contact", "on_call", "result", "responder", "text", "note", "why")
@@ -101,6 +102,17 @@ def _visit(detail: dict[str, Any]) -> str:
         return str(detail.get("text", ""))
     at = parse_instant(detail["arrived_at"]).astimezone(zone_of(ZONE))
     return f"Arrived {at:%H:%M}. {detail.get('text', '')}"
+
+
+def _by_the_phone(detail: dict[str, Any]) -> str:
+    """What a responder's phone said of the time, where that is another than the entry's own."""
+    if "not_believed" in detail:
+        at = parse_instant(detail["not_believed"]).astimezone(zone_of(ZONE))
+        return f"The phone said {at:%H:%M on %-d %b}, which is not believed"
+    if "late_s" not in detail:
+        return ""
+    at = parse_instant(detail["entered_at"]).astimezone(zone_of(ZONE))
+    return f"Entered on the phone at {at:%H:%M}, {span(detail['late_s'])} before it reached us"
 
 
 _SPECIAL: Final[dict[str, Callable[[dict[str, Any]], str]]] = {

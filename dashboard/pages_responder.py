@@ -15,6 +15,7 @@ from dashboard.auth import GuardedRoute, visitor_of
 from dashboard.code_looks import look
 from dashboard.forms import Form
 from dashboard.pages_responders import change_shift, shift_forms
+from dashboard.pages_visit import visit_page
 from dashboard.parts import database, parts_of
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
@@ -30,11 +31,14 @@ async def responder(request: Request) -> Response:
 async def key_safe(request: Request, visit_id: str) -> Response:
     """Show the code of the home to which one's own visit is under way, and write down that one looked."""
     visit = register_id(visit_id, "visit")
+    on_its_page = (await request.form()).get("from") == "visit"
     try:
         async with database(request) as (conn, now):
             code = await look(conn, visit, visitor_of(request).member.username, now)
     except Conflict as conflict:
         return await _page(request, 409, conflict=str(conflict))
+    if on_its_page:
+        return await visit_page(request, visit, code=code)
     return await _page(request, code=code, code_of=visit)
 
 

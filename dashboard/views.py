@@ -45,7 +45,7 @@ from dashboard.words import (
     task_kind_words,
     zone_of,
 )
-from telecare.clock import parse_instant
+from telecare.clock import format_instant, parse_instant
 from telecare.settings import Settings
 from telecare.vocabulary import (
     CAUSE_WORDS,
@@ -90,7 +90,7 @@ class Pages:
             outcome=outcome_words, confirmed=confirmed_words, level=level_words, log_text=log_text, log_title=log_title,
             number=number,
             age=age_in_years, month=month_words, rest_of=rest_of, fall_sentence=sentence, fall_table=table,
-            person_state=person_state_words, moment=parse_instant, task_kind=task_kind_words,
+            person_state=person_state_words, moment=parse_instant, rfc3339=format_instant, task_kind=task_kind_words,
         )  # fmt: skip
         self._environment.globals.update(
             asset=static.url, LOG_WORDS=LOG_WORDS, STATE_WORDS=STATE_WORDS, MESSAGE_WORDS=MESSAGE_WORDS,

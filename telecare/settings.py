@@ -104,6 +104,9 @@ class Settings(BaseSettings):
     visit_check_in_s: Seconds = Field(1200, description="a responder on site is heard from this often")
     visit_again_s: Seconds = Field(120, description="a missed check-in is asked about again after this")
     visit_report_s: Seconds = Field(3600, description="the report of a visit is written within this")
+    visit_check_in_warn_s: Seconds = Field(300, description="a responder's page warns this long before they check in")
+    phone_ahead_s: Seconds = Field(120, description="a responder's phone whose clock is further ahead is not believed")
+    phone_keeps_s: Seconds = Field(86_400, description="what a phone says was entered longer ago is not believed")
     on_call_apart_s: Seconds = Field(
         60, description="a number on call is rung this long after it was last; then it hears of all that came meanwhile"
     )

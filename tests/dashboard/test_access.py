@@ -57,6 +57,7 @@ def filled(path: str, world: World, alert: int) -> str:
         "{report}": "answering",
         "{name}": "telecare.css",
         "{step}": "claim",
+        "{to}": "accepted",
         "{contact_id}": str(world.contacts["hub-1"]),
         "{ask_id}": str(uuid7()),
         "{device_id}": str(uuid7()),

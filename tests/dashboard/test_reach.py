@@ -37,6 +37,7 @@ NO_ONES: Final = {
     "{name}": "telecare.css",
     "{report}": "answering",
     "{step}": "claim",
+    "{to}": "accepted",
     "{username}": "responder",
 }  # in paths, and nobody's
 # What a form or call must hold to be looked at as far as its ids.
@@ -86,6 +87,8 @@ def members(access: Access) -> Iterator[Member]:
             yield Member(role, role, sees_ravi=False)
             continue
         yield Member(role, role)
+        if access.reach is Reach.OWN_VISITS:  # both are visits of the same responder
+            yield Member("kim", role, sees_mary=False, sees_ravi=False)
         if access.reach is Reach.COUNCIL and role is Role.COMMISSIONER:
             yield Member("anytown", role, sees_ravi=False)
             yield Member("otherham", role, sees_mary=False)
@@ -105,6 +108,7 @@ async def things(town: Town) -> dict[str, tuple[str, str]]:
     world = town.world
     found: dict[str, list[str]] = {}
     await is_carer(world, "carer", "hub-1")
+    await world.add_colleague("kim", Role.RESPONDER)
     council_of = dict(
         await rows(world.pool, "select n.name, h.council_id from hubs n join homes h on h.id = n.home_id")
     )

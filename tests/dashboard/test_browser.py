@@ -330,6 +330,7 @@ async def keep(page: Page, name: str) -> None:
         await page.screenshot(path=folder / f"{name}.png", full_page=True)
 
 
+@pytest.mark.timeout(300)  # seconds: it walks through every page of every role, at two widths
 async def test_every_page_is_for_everybody(shop: World, browser: Browser) -> None:
     pages = await busy(shop)
     await send_messages(shop)

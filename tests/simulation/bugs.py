@@ -19,8 +19,12 @@ from alerts import (
     climbing,
     deadlines,
     deadlines_store,
+    leases_store,
     life_store,
     reach_store,
+    receipts,
+    replies,
+    replies_store,
     sending,
     sending_store,
     standing_store,
@@ -29,7 +33,7 @@ from alerts import (
 )
 from alerts.delivery import Outcome
 from alerts.domain import Climb, climb
-from tests.simulation import watch
+from tests.simulation import broken, moves_contacts
 from tests.simulation.world import World
 
 Plant = Callable[[World], AbstractAsyncContextManager[None]]
@@ -77,6 +81,10 @@ async def _nothing(*_: Any, **__: Any) -> None:
     return None
 
 
+async def _none_expires(*_: Any) -> int:
+    return 0
+
+
 _record = actions._record
 _give_places = taking_store.give_places
 
@@ -114,8 +122,22 @@ async def _all_is_well(settings: Any, handing: Any) -> Any:
 
 
 @asynccontextmanager
+async def _no_next_rung(world: World) -> AsyncIterator[None]:
+    world.moves.often(0.3, world.moves.fate.nobody_is_there)  # else alerts are claimed before the second rung
+    with patch.object(deadlines, "climb", _tomorrow):
+        yield
+
+
+@asynccontextmanager
+async def _safe_all_the_same(world: World) -> AsyncIterator[None]:
+    world.moves.often(3, world.moves.devices.who_waits_presses)  # so that it does not take weeks
+    async with _sql(taking_store, "JOIN", "safe_at = null, wrapped_up_at = null,", "")(world):
+        yield
+
+
+@asynccontextmanager
 async def _dead_are_alive(world: World) -> AsyncIterator[None]:
-    world.moves.often(0.3, world.moves.somebody_dies_or_leaves)  # so that it does not take months
+    world.moves.often(0.3, world.moves.fate.somebody_dies_or_leaves)  # so that it does not take months
     with (
         patch.object(asks_store, "_STOPPED", []),
         patch.object(sending_store, "_STOPPED", []),
@@ -125,69 +147,109 @@ async def _dead_are_alive(world: World) -> AsyncIterator[None]:
         yield
 
 
+_note_receipt = receipts.note
+
+
+async def _receipt_answers(conn: Any, settings: Any, one: Any, provider: str, status: str, *more: Any) -> Any:
+    """Whoever has the message is taken to be on their way."""
+    became = await _note_receipt(conn, settings, one, provider, status, *more)
+    if status == "delivered" and one.contact_id is not None and one.alert_id is not None:
+        question = await replies_store.question(conn, one.alert_id, one.contact_id)
+        if question is not None:
+            await asks.answer(conn, settings, question.id, "going", 10, more[-1])
+    return became
+
+
+_read_reply = replies.read
+
+
+def _read_anything(words: str) -> replies.Said:
+    return _read_reply(words) or replies.Said("going")
+
+
+@asynccontextmanager
+async def _any_words_are_yes(world: World) -> AsyncIterator[None]:
+    for contact in world.by_contact.values():
+        contact.answers = contact.goes = 1.0  # so that somebody writes soon
+    with patch.object(replies, "read", _read_anything), patch.object(moves_contacts, "_YES", ("who is this?",)):
+        yield
+
+
 BUGS = (
     Bug(
-        "anybody may claim", "claiming does not look whether somebody has it", watch.DOUBLE,
+        "anybody may claim", "claiming does not look whether somebody has it", broken.DOUBLE,
         _sql(store, "CLAIM", "and state = 'raised'", "and closed_at is null"),
     ),
     Bug(
-        "no next rung", "after a rung of the ladder the next deadline is a day too late", watch.TOLD,
-        _changed((deadlines, "climb", _tomorrow)),
+        "no next rung", "after a rung of the ladder the next deadline is a day too late", broken.TOLD,
+        _no_next_rung,
     ),
     Bug(
-        "no lock", "the engine does not lock the alerts whose deadline has come", watch.TWICE,
+        "no lock", "the engine does not lock the alerts whose deadline has come", broken.TWICE,
         _sql(deadlines_store, "DUE", "for update skip locked", ""),
     ),
     Bug(
-        "release keeps the deadline", "an alert that is given back keeps the deadline of who had it", watch.TOLD,
+        "release keeps the deadline", "an alert that is given back keeps the deadline of who had it", broken.TOLD,
         _sql(store, "RELEASE", "due_at = %(due_at)s, missed", "missed"),
     ),
     Bug(
         "release keeps the owner", "an alert that is given back still has its owner (a constraint refuses it)",
-        watch.ERROR,
+        broken.ERROR,
         _sql(store, "RELEASE", "claimed_by = null, claimed_at = null, ", ""),
     ),
     Bug(
-        "nobody is asked next", "who has not answered is passed on from, and nobody else is asked", watch.ASKED,
+        "nobody is asked next", "who has not answered is passed on from, and nobody else is asked", broken.ASKED,
         _changed((climbing, "_move_on", _nothing)),
     ),
     Bug(
         "the dead are written about",
         "contacts of somebody who has died are asked all the same",
-        watch.DECEASED,
+        broken.DECEASED,
         _dead_are_alive,
     ),
     Bug(
         "sent whatever happened",
         "a provider that does not answer counts as one that has taken the message",
-        watch.MESSAGE,
+        broken.MESSAGE,
         _changed((sending, "_hand_over", _all_is_well)),
     ),
     Bug(
-        "a second alert", "a further press opens another alert, and no index forbids it", watch.PLACE, _two_open,
+        "a second alert", "a further press opens another alert, and no index forbids it", broken.PLACE, _two_open,
     ),
     Bug(
-        "a press is dropped", "a press that joins an open alert is taken off the list without a place", watch.PLACE,
+        "a press is dropped", "a press that joins an open alert is taken off the list without a place", broken.PLACE,
         _changed((taking_store, "give_places", _lose_some)),
     ),
     Bug(
-        "no closing message", "who was asked is not told that it is over", watch.ASKED,
+        "no closing message", "who was asked is not told that it is over", broken.ASKED,
         _changed((asks, "end", _nothing)),
     ),
     Bug(
-        "closed without a word", "closing is not written into the log", watch.LOG,
+        "closed without a word", "closing is not written into the log", broken.LOG,
         _changed((actions, "_record", _not_closed)),
     ),
     Bug(
-        "safe though they call again", "a further press leaves the person counted as safe", watch.LOG,
-        _sql(taking_store, "JOIN", "safe_at = null, wrapped_up_at = null,", ""),
+        "safe though they call again", "a further press leaves the person counted as safe", broken.LOG,
+        _safe_all_the_same,
     ),
     Bug(
-        "winter all year", "messages tell the time of Greenwich in summer too", watch.CLOCK,
+        "winter all year", "messages tell the time of Greenwich in summer too", broken.CLOCK,
         _sql(asks_store, "_ASKED", "at time zone k.timezone", "at time zone 'UTC'"),
     ),
     Bug(
-        "a state of its own", "the state of an alert is not worked out anew after a step", watch.LOG,
+        "a state of its own", "the state of an alert is not worked out anew after a step", broken.LOG,
         _changed((life_store, "settle", _nothing)),
+    ),
+    Bug(
+        "a receipt is an answer", "a message that has arrived counts as a yes", broken.RECEIPT,
+        _changed((receipts, "note", _receipt_answers)),
+    ),
+    Bug(
+        "any words are a yes", "a text message that is not understood counts as a yes", broken.ANSWER,
+        _any_words_are_yes,
+    ),
+    Bug(
+        "a lost screen keeps its alert", "an alert stays with whoever has no screen any more", broken.LEASE,
+        _changed((leases_store, "expire_lost", _none_expires)),
     ),
 )  # fmt: skip

@@ -1,20 +1,16 @@
-"""Who lives in the simulated world, and what can happen to a message on its way to a telephone."""
+"""Who lives in the simulated world."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from alerts.providers import Handed, Outgoing, ProviderRefused, ProviderUnavailable
 from telecare.db import Connection
 from telecare.register import homes
 from telecare.register.homes import NewContact, NewDevice, NewHome, NewPerson
-from tests.simulation.broken import Broken
-from tests.simulation.lines import Crash
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -66,10 +62,11 @@ async def settle_in(world: World, conn: Connection, how_many: int) -> list[Perso
         )
     for home in range(how_many):
         couple = rng.random() < 0.15
+        apart = rng.random() < 0.5  # else both have the same contacts, who are asked about either
         new = NewHome(
             address=f"{home} High Street", postcode=f"AT{home % 9 + 1} {home % 9}AA",
             phone="01632 960111" if rng.random() < 0.8 else "",
-            people=tuple(_person(world, home * 2 + n) for n in range(1 + couple)),
+            people=tuple(_person(world, home * 2 + n, home * 2 + n * apart) for n in range(1 + couple)),
             devices=(
                 *(NewDevice(name=f"pendant-{n + 1}", kind="pendant", person=n) for n in range(1 + couple)),
                 NewDevice(name="smoke-1", kind="smoke"), NewDevice(name="pir-1", kind="pir"),
@@ -104,97 +101,13 @@ async def settle_in(world: World, conn: Connection, how_many: int) -> list[Perso
     return people
 
 
-def _person(world: World, number: int) -> NewPerson:
+def _person(world: World, number: int, contacts_of: int) -> NewPerson:
     how_many = world.rng.choice((0, 1, 2, 2, 3))
     contacts = tuple(
         NewContact(
             name=f"Contact {number}-{place}",
-            phone=f"07700 {900_000 + number * 10 + place}" if world.rng.random() < 0.9 else "",
+            phone=f"07700 {900_000 + contacts_of * 10 + place}" if world.rng.random() < 0.9 else "",
         )
         for place in range(how_many)
     )
     return NewPerson(name=f"Person {number:03}", known_as=f"P{number}", mobile="07700 900999", contacts=contacts)
-
-
-class Telephones:
-    """The providers of messages: they refuse, fail, hang, take messages in silence, and deliver late or never."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        both = (Provider(self, "first"), Provider(self, "second"))
-        self.table = dict.fromkeys(("sms", "voice", "email", "push"), both)
-        self.away_until: datetime | None = None  # both
-        self.accepted: dict[str, int] = {}  # by message: how often it was taken
-        self.excused: dict[str, int] = {}  # how often taking it may look as if it had failed
-        self._last: str | None = None  # the message that was taken last
-
-    def forget(self, key: str) -> None:
-        """It is done with."""
-        self.accepted.pop(key, None)
-        self.excused.pop(key, None)
-
-    def excuse(self) -> None:
-        """Whoever handed over the last message died before writing that down: it may come once more."""
-        if self._last is not None:
-            self.excused[self._last] = self.excused.get(self._last, 0) + 1
-            self._last = None
-
-    def accept(self, message: Outgoing) -> None:
-        """It is on its way to a telephone."""
-        world, rng = self.world, self.world.rng
-        self._last = message.key
-        self.accepted[message.key] = self.accepted.get(message.key, 0) + 1
-        contact = world.by_contact.get(message.contact)
-        try:
-            world.watch.handed_over(message.key, contact, message.body)
-        except Broken as broken:
-            world.watch.broken = broken  # whoever called us takes any exception for a provider's
-        if contact is None or rng.random() < 0.06:
-            world.count("message never delivered")
-            return
-        late = timedelta(seconds=rng.uniform(2, 20))
-        if rng.random() < 0.05:
-            late = timedelta(minutes=rng.uniform(5, 600))
-            world.count("message delivered late")
-        body = message.body
-        world.at(world.now + late, "reads", lambda: world.moves.contact_reads(contact, body))
-
-
-class Provider:
-    """One of them, as `alerts.providers.Provider`."""
-
-    receipts = False
-
-    def __init__(self, telephones: Telephones, name: str) -> None:
-        self.telephones, self.name = telephones, name
-        self.away_until: datetime | None = None
-
-    async def send(self, message: Outgoing) -> Handed:
-        """Take it, or not."""
-        world, rng = self.telephones.world, self.telephones.world.rng
-        if any(until is not None and world.now < until for until in (self.away_until, self.telephones.away_until)):
-            world.count("provider away")
-            raise ProviderUnavailable("503")
-        chance = rng.random()
-        if chance < 0.02:
-            world.count("provider refused")
-            raise ProviderRefused("not a telephone number")
-        if chance < 0.04:
-            world.count("provider failed")
-            raise ProviderUnavailable("500") if rng.random() < 0.7 else ValueError("nonsense inside the provider")
-        if chance < 0.05:
-            self.away_until = world.now + timedelta(minutes=rng.randint(1, 240))
-            world.count("provider away")
-            raise ProviderUnavailable("503")
-        if chance < 0.06:
-            world.count("provider hung")
-            raise TimeoutError
-        self.telephones.accept(message)
-        if chance < 0.07:
-            self.telephones.excuse()
-            world.count("provider took it and said nothing")
-            raise TimeoutError
-        if chance < 0.08:
-            world.count("engine died with the message handed over")
-            raise Crash("the message is with the provider")
-        return Handed()

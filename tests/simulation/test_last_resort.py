@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.simulation.watch import AGAIN_S, ALONE_ELSE_S, LADDER, SLACK_S
+from tests.simulation.watch_time import AGAIN_S, ALONE_ELSE_S, LADDER, SLACK_S
 from tests.simulation.world import World, world_of
 
 HOURS = 1.5
@@ -28,7 +28,7 @@ async def no_telephones(world: World) -> None:
 async def account_ended(world: World) -> None:
     """An operator claims one alert, and their account is ended."""
     case = next(iter(world.watch.cases.values()))
-    await world.moves.claim(case, "ann")
+    await world.moves.operators.claim(case, "ann")
     await world.watcher.execute("update staff set active = false")
 
 
@@ -49,12 +49,12 @@ async def test_it_ends_with_the_supervisor_and_loud(
     happens: Callable[[World], Awaitable[None]], database_url: str
 ) -> None:
     async with world_of(database_url, 5, homes=5, busy=1e-4) as world:
-        world.moves.away_until = world.now + timedelta(days=1)
+        world.moves.operators.away_until = world.now + timedelta(days=1)
         for person in world.people:
             for contact in person.contacts:
                 contact.answers = 0.0
         for person in world.people[:3]:
-            await world.moves.alarm(person, f"person:{person.id}")
+            await world.moves.devices.alarm(person, f"person:{person.id}")
         await world.play(1 / 86_400)
         assert len(world.watch.cases) == 3
         await happens(world)

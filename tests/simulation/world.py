@@ -29,13 +29,18 @@ from telecare.clock import SystemClock
 from telecare.db import Connection
 from telecare.errors import NotFound, Refused
 from telecare.settings import Settings
-from tests.simulation.broken import Broken
+from tests.simulation.broken import DEADLINE, ERROR, Broken
 from tests.simulation.lines import FAST, Crash, OnePool, Plain, open_line, together
-from tests.simulation.people import Contact, Person, Telephones, settle_in
-from tests.simulation.watch import DEADLINE, ERROR, Watch
+from tests.simulation.people import Contact, Person, settle_in
+from tests.simulation.screens import Screens
+from tests.simulation.telephones import Telephones
+from tests.simulation.watch import Watch
 
 REFUSALS = (Conflict, Incomplete, NotFound, Refused)
-STEPS = {name: f"{name}_step" for name in ("take", "deadline", "rise", "ask", "call", "visit", "emergency", "message")}
+STEPS = {
+    name: f"{name}_step"
+    for name in ("take", "deadline", "rise", "lease", "ask", "call", "visit", "emergency", "message")
+}
 _MOST_STEPS = 400  # in a row, without anything else happening
 _ENGINE_DIES = 0.02  # of steps
 _TWO_AT_ONCE = 0.06
@@ -81,7 +86,7 @@ class World:
         self._trace = hashlib.sha256()
         self.people: list[Person] = []
         self.by_contact: dict[UUID, Contact] = {}
-        self.telephones = Telephones(self)
+        self.telephones, self.screens = Telephones(self), Screens(self)
         self.watch = Watch(self)
         self.moves = Moves(self)
         self.engines: list[Works] = []
@@ -177,6 +182,7 @@ class World:
 
     async def _step(self, up: list[Works], step: str) -> None:
         rng = self.rng
+        await self._before(step)
         playing = [up[rng.randrange(len(up))]]
         if len(up) > 1 and rng.random() < _TWO_AT_ONCE * self.faults:
             playing = up
@@ -193,6 +199,15 @@ class World:
         for one, result in zip(playing, results, strict=True):
             self._judge_engine(one, step, result)
 
+    async def _before(self, step: str) -> None:
+        if step == "lease":
+            await self.screens.write_down()
+
+    async def engine_looks(self, step: str) -> None:
+        """An engine that is up does this, whether or not something is due."""
+        if up := [one for one in self.engines if self._is_up(one)]:
+            await self._step(up, step)
+
     async def _play_step(self, one: Works, step: str) -> bool:
         result: bool = await getattr(one.engine, STEPS[step])()
         return result
@@ -201,6 +216,8 @@ class World:
         one.pool.line.die_after(None)
         self.trace(f"{one.name} {step} {result if isinstance(result, bool) else type(result).__name__}")
         if not isinstance(result, BaseException):
+            if step == "lease":
+                self.screens.judged = self.now.timestamp()
             return
         if not isinstance(result, Crash | psycopg.OperationalError) or isinstance(
             result, psycopg.errors.DeadlockDetected
@@ -236,6 +253,7 @@ class World:
         beside = up[rng.randrange(len(up))] if up and rng.random() < _TWO_AT_ONCE * self.faults else None
         if beside is not None:
             step = rng.choice(self.watch.due() or ["deadline", "ask", "message"])
+            await self._before(step)
             plays.append((beside.pool, lambda: self._play_step(beside, step)))
             self.counts["an engine works while somebody acts"] += 1
         if len(plays) == 1:
@@ -316,9 +334,11 @@ async def world_of(
             async with world.desks[0].connection() as conn:
                 world.people = await settle_in(world, conn, homes)
             world.by_contact = {c.id: c for person in world.people for c in person.contacts}
+            await world.screens.begin(database_url)
             world.moves.begin()
             yield world
     finally:
         await world.watcher.close()
+        await world.screens.end()
         for pool in pools:
             await pool.conn.close()

@@ -1,27 +1,21 @@
 """Draws what is to be looked back at, once a month is over. It runs in the detection process, beside the tasks."""
 
 import asyncio
-import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import psycopg
-
 from alerts import quality_store
 from alerts.quality import month_span, months_over
 from telecare.clock import Clock
 from telecare.db import Connection, Pool, database_now
-from telecare.service import keep_doing
+from telecare.service import keep_doing_beside
 from telecare.settings import Settings
-
-log = logging.getLogger("alerts")
 
 _ZONE: Final = ZoneInfo("Europe/London")  # the control room's clock
 _SEED_BITS: Final = 62  # of a bigint
-_AFTER_A_BUG_S: Final = 30.0
 
 
 def new_seed() -> int:
@@ -44,12 +38,7 @@ class Sampling:
 
     async def run(self) -> None:
         """Repeat `step`."""
-        while True:
-            try:
-                await keep_doing(self.step, asyncio.Event(), self.clock, self.settings.quality_every_s, "quality")
-            except (AssertionError, LookupError, TypeError, ValueError, psycopg.Error):
-                log.exception("sampling failed", extra={"event": "sampling_failed"})
-                await self.clock.sleep(_AFTER_A_BUG_S)
+        await keep_doing_beside(self.step, asyncio.Event(), self.clock, self.settings.quality_every_s, "quality")
 
     async def step(self) -> bool:
         """Draw the months that are over and were not drawn yet; False when there is none."""

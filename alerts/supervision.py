@@ -10,8 +10,6 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import psycopg
-
 from alerts.detection import silence_store
 from alerts.detection.findings import Finding, raise_findings
 from alerts.detection.silence import restored_words, rule_of, silent_after, silent_words
@@ -20,12 +18,11 @@ from telecare import feed
 from telecare.clock import Clock
 from telecare.db import Connection, Pool, database_now
 from telecare.heartbeat import well_since
-from telecare.service import keep_doing
+from telecare.service import keep_doing_beside
 from telecare.settings import Settings
 
 log = logging.getLogger("alerts")
 
-_AFTER_A_BUG_S: Final = 30.0
 READER: Final = "detection"  # whose reading of the feed says when devices were heard
 
 
@@ -44,12 +41,8 @@ class Supervision:
 
     async def run(self) -> None:
         """Repeat `step`. A bug here is said and tried again: it must not take the alert engine with it."""
-        while True:
-            try:
-                await keep_doing(self.step, self.wake, self.clock, self.settings.supervision_poll_s, "supervision")
-            except (AssertionError, LookupError, TypeError, ValueError, psycopg.Error):
-                log.exception("supervision failed", extra={"event": "supervision_failed"})
-                await self.clock.sleep(_AFTER_A_BUG_S)
+        poll_s = self.settings.supervision_poll_s
+        await keep_doing_beside(self.step, self.wake, self.clock, poll_s, "supervision")
 
     async def step(self) -> bool:
         """Notice what is due of one kind: silences, or returns; False when there is neither."""

@@ -18,13 +18,12 @@ from alerts.tasks import TaskKind, reconcile
 from alerts.tasks_sources import SOURCES, Source
 from telecare.clock import Clock
 from telecare.db import TRY_AGAIN, Connection, Pool, database_now
-from telecare.service import keep_doing
+from telecare.service import keep_doing_beside
 from telecare.settings import Settings
 from telecare.vocabulary import Kind
 
 log = logging.getLogger("alerts")
 
-_AFTER_A_BUG_S: Final = 30.0
 _AT_ONCE: Final = 100
 # pg_advisory_xact_lock key of one source's round: of many engines one does it, and the others have nothing to do.
 _LOCK: Final = 7_352_273_016
@@ -46,12 +45,7 @@ class Tasks:
 
     async def run(self) -> None:
         """Repeat `step`."""
-        while True:
-            try:
-                await keep_doing(self.step, asyncio.Event(), self.clock, self.settings.tasks_every_s, "tasks")
-            except (AssertionError, LookupError, TypeError, ValueError, psycopg.Error):
-                log.exception("tasks failed", extra={"event": "tasks_failed"})
-                await self.clock.sleep(_AFTER_A_BUG_S)
+        await keep_doing_beside(self.step, asyncio.Event(), self.clock, self.settings.tasks_every_s, "tasks")
 
     async def step(self) -> bool:
         """Bring the tasks of every source up to date, then mark what is overdue; False when nothing has changed."""

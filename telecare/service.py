@@ -6,6 +6,7 @@ import random
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Final
 
 import psycopg
 from psycopg import AsyncConnection
@@ -17,6 +18,8 @@ from telecare.heartbeat import EVERY_S, beat
 from telecare.logs import set_up_logs
 
 log = logging.getLogger("telecare")
+
+_AFTER_A_BUG_S: Final = 30.0
 
 
 def run_until_stopped(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
@@ -105,6 +108,18 @@ async def keep_doing(
         with suppress(TimeoutError):
             async with asyncio.timeout(poll_s):  # wait_for would forget a cancellation that comes with the wake-up
                 await wake.wait()
+
+
+async def keep_doing_beside(
+    step: Callable[[], Awaitable[bool]], wake: asyncio.Event, clock: Clock, poll_s: float, name: str
+) -> None:
+    """As `keep_doing`, for work that is not what its process is for: a bug of it is logged and tried again."""
+    while True:
+        try:
+            await keep_doing(step, wake, clock, poll_s, name)
+        except (AssertionError, LookupError, TypeError, ValueError, psycopg.Error):
+            log.exception("%s failed", name, extra={"event": f"{name}_failed"})
+            await clock.sleep(_AFTER_A_BUG_S)
 
 
 async def listen(database_url: str, clock: Clock, wakes: dict[str, list[asyncio.Event]]) -> None:

@@ -2,10 +2,9 @@
 
 from uuid import uuid4
 
-import pytest
 from playwright.async_api import Browser, expect
 
-from tests.dashboard.test_browser import CHROMIUM, browser, log_in
+from tests.dashboard.test_browser import browser, log_in, needs_chromium
 from tests.dashboard.world import World, csrf_of
 from tests.helpers import rows
 
@@ -58,7 +57,7 @@ async def test_without_script_the_page_says_when_the_call_began(served: World) -
         assert "Ring the mobile." in text
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+@needs_chromium
 async def test_a_call_with_nothing_but_the_keyboard(served: World, browser: Browser) -> None:
     number = await served.alert("hub-1")
     await served.claim(number)

@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from tests.dashboard.test_browser import CHROMIUM
+from tests.dashboard.test_browser import CHROMIUM, needs_chromium
 from tests.dashboard.world import World, csrf_of
 from tests.helpers import one, rows
 
@@ -192,7 +192,7 @@ async def test_many_homes_are_shown_page_by_page(served: World, power_cut: int) 
             assert (await browser.get(f"/console/alerts/{power_cut}?from={wrong}")).status_code == 200
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+@needs_chromium
 async def test_homes_are_ticked_without_a_script(served: World, power_cut: int) -> None:
     from playwright.async_api import async_playwright, expect
 

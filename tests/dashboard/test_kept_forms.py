@@ -9,8 +9,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, expect
 
 from dashboard.kept_forms import LIMIT
-from tests.dashboard.test_browser import RULES, browser, log_in, sideways
-from tests.dashboard.test_script import needs_chromium
+from tests.dashboard.test_browser import RULES, browser, log_in, needs_chromium, sideways
 from tests.dashboard.world import PASSWORD, World, csrf_of
 from tests.helpers import one, rows
 

@@ -3,9 +3,9 @@
 import httpx
 from playwright.async_api import Browser, Page, expect
 
-from tests.dashboard.test_browser import browser, log_in
+from tests.dashboard.test_browser import browser, log_in, needs_chromium
 from tests.dashboard.test_response import on_shift
-from tests.dashboard.test_script import Keys, needs_chromium
+from tests.dashboard.test_script import Keys
 from tests.dashboard.world import World
 from tests.helpers import one, rows
 

@@ -15,7 +15,16 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from alerts import actions
 from telecare.db import database_now
-from tests.dashboard.test_browser import ARGUMENTS, CHROMIUM, RULES, keep, log_in, sideways, watch_requests
+from tests.dashboard.test_browser import (
+    ARGUMENTS,
+    CHROMIUM,
+    RULES,
+    keep,
+    log_in,
+    needs_chromium,
+    sideways,
+    watch_requests,
+)
 from tests.dashboard.test_carers import is_carer
 from tests.dashboard.test_devices import ringing, send, service
 from tests.dashboard.world import World
@@ -25,7 +34,7 @@ from tests.push_service import PushService
 
 __all__ = ["ringing", "service"]  # the fixtures
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+pytestmark = needs_chromium
 
 # The browser's own push service, in the page and in the worker: what it gives is what the test says.
 FAR_EDGE = """(given) => {

@@ -10,13 +10,12 @@ from playwright.async_api import Browser, Page, expect
 
 from dashboard import models, models_script
 from telecare.vocabulary import Role
-from tests.dashboard.test_browser import CHROMIUM, RULES, browser, keep, log_in, sideways
+from tests.dashboard.test_browser import RULES, browser, keep, log_in, needs_chromium, sideways
 from tests.dashboard.test_pages import words
 from tests.dashboard.world import World, csrf_of, listening
 from tests.helpers import rows
 
 __all__ = ["browser"]  # the fixture
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
 
 
 @pytest.fixture

@@ -15,14 +15,13 @@ from telecare.db import Pool
 from telecare.ids import uuid7
 from telecare.register import own
 from tests.dashboard.conftest import Away
-from tests.dashboard.test_browser import RULES, log_in, sideways
+from tests.dashboard.test_browser import RULES, log_in, needs_chromium, sideways
 from tests.dashboard.test_browser import browser as browser
 from tests.dashboard.test_stream import events
 from tests.dashboard.world import World, listening
 from tests.helpers import until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
 LOST = "A test press did not arrive in 20 s: it is stored and becomes no alert (the alert engine)."
 GAP = "The auditor finds broken: hub h-3: alarm 17 never came."
 

@@ -9,12 +9,21 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from alerts import visit_actions
 from alerts.visiting import VisitState
 from telecare.db import database_now
-from tests.dashboard.test_browser import ARGUMENTS, CHROMIUM, RULES, keep, log_in, sideways, watch_requests
+from tests.dashboard.test_browser import (
+    ARGUMENTS,
+    CHROMIUM,
+    RULES,
+    keep,
+    log_in,
+    needs_chromium,
+    sideways,
+    watch_requests,
+)
 from tests.dashboard.test_visit_page import sent_to
 from tests.dashboard.world import World
 from tests.helpers import one, rows, until
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+pytestmark = needs_chromium
 WAITING = "#kept .waiting"
 ALL_THAT_IS_KEPT = """async (words) => {
   const cache = await caches.open("responder");

@@ -12,10 +12,10 @@ from playwright.async_api import Browser, async_playwright, expect
 from tests.dashboard.outcomes.files import PEOPLE, WRONG_LINES, big_file
 from tests.dashboard.outcomes.test_reports import fill
 from tests.dashboard.outcomes.town import Town
-from tests.dashboard.test_browser import ARGUMENTS, CHROMIUM, RULES, keep, log_in, sideways
+from tests.dashboard.test_browser import ARGUMENTS, CHROMIUM, RULES, keep, log_in, needs_chromium, sideways
 from tests.helpers import one, rows
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+pytestmark = needs_chromium
 
 
 @pytest.fixture
